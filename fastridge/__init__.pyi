@@ -3,6 +3,7 @@ from fastridge._version import __version__ as __version__
 from fastridge.data.scan import scan as scan
 from fastridge.io.model_file import load as load
 from fastridge.io.model_file import save as save
+from fastridge.kernel_ridge.kernel_ridge import KernelRidge as KernelRidge
 from fastridge.linear_model.elastic_net import ElasticNet as ElasticNet
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV as ElasticNetCV
 from fastridge.linear_model.elastic_net_cv import LassoCV as LassoCV
@@ -18,6 +19,8 @@ from fastridge.linear_model.path import effective_dof as effective_dof
 from fastridge.linear_model.path import ridge_path as ridge_path
 from fastridge.linear_model.predicted_files import write_predictions as write_predictions
 from fastridge.linear_model.ridge import Ridge as Ridge
+from fastridge.linear_model.ridge_classifier import RidgeClassifier as RidgeClassifier
+from fastridge.linear_model.ridge_classifier_cv import RidgeClassifierCV as RidgeClassifierCV
 from fastridge.linear_model.ridge_cv import RidgeCV as RidgeCV
 from fastridge.linear_model.sgd_classifier import SGDClassifier as SGDClassifier
 from fastridge.linear_model.sgd_regressor import SGDRegressor as SGDRegressor
@@ -30,6 +33,7 @@ __all__ = [
     "ElasticNetCV",
     "GammaRegressor",
     "GramStatistics",
+    "KernelRidge",
     "Lasso",
     "LassoCV",
     "LogisticRegression",
@@ -37,6 +41,8 @@ __all__ = [
     "PoissonRegressor",
     "Ridge",
     "RidgeCV",
+    "RidgeClassifier",
+    "RidgeClassifierCV",
     "SGDClassifier",
     "SGDRegressor",
     "TweedieRegressor",

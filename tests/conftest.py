@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Before OpenMP is loaded: its idle threads sleep. With a worker of pytest on every core they else
+# spin on the core that the other threads need; scikit-learn's fits took up to 50 times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 sys.path.insert(0, str(Path(__file__).parent))  # `reference`, under every import mode of pytest
 pytest.register_assert_rewrite("reference", "both_readers")
 

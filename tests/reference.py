@@ -3,6 +3,7 @@
 The ridge objective is ``sum_i s_i (y_i - x_i'w - b)^2 + sum_j d_j w_j^2``; the intercept b is free.
 """
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -281,31 +282,44 @@ class ElasticNetRows:
             if end == np.inf and abs(z[j]) * most > self.l1[j]:
                 most = self.l1[j] / abs(z[j]) * (1.0 - 1e-15)
 
-        def value(s):
-            return s * theta @ self.y - 0.5 * s * s * theta @ theta - self.conjugates(s * z).sum()
+        product, square = theta @ self.y, theta @ theta
 
-        low, high = 0.0, most  # concave in s
-        for _ in range(100):
-            a, b = low + (high - low) / 3.0, high - (high - low) / 3.0
-            low, high = (a, high) if value(a) < value(b) else (low, b)
+        def value(s):
+            return s * product - 0.5 * s * s * square - self.conjugates(s * z).sum()
+
+        low, high = 0.0, most  # concave in s: the golden section
+        share = (math.sqrt(5.0) - 1.0) / 2.0
+        a, b = high - share * (high - low), low + share * (high - low)
+        at_a, at_b = value(a), value(b)
+        for _ in range(80):
+            if at_a < at_b:
+                low, a, at_a = a, b, at_b
+                b = low + share * (high - low)
+                at_b = value(b)
+            else:
+                high, b, at_b = b, a, at_a
+                a = high - share * (high - low)
+                at_a = value(a)
         return float(max(value(low), value(high), value(min(1.0, most)), value(most)))
 
     def solve(self, start=None, max_sweeps=20000):
         """Coordinate descent; now and then the equations of the signs and bounds reached."""
         coef = np.zeros(len(self.l1)) if start is None else start.copy()
         coef = np.clip(coef, self.lower, self.upper)
+        columns = np.ascontiguousarray(self.X.T)
+        each = [part.tolist() for part in (self.square, self.l1, self.l2, self.lower, self.upper)]
+        features = [row for row in enumerate(zip(*each, strict=True)) if row[1][0] + row[1][2] > 0]
         for sweep in range(max_sweeps):
             residual = self.y - self.X @ coef
             moved = 0.0
-            for j, square in enumerate(self.square):
-                if square + self.l2[j] == 0.0:
-                    continue
-                z = self.X[:, j] @ residual + square * coef[j]
-                new = np.sign(z) * max(abs(z) - self.l1[j], 0.0) / (square + self.l2[j])
-                new = min(max(new, self.lower[j]), self.upper[j])
-                if new != coef[j]:
-                    residual += (coef[j] - new) * self.X[:, j]
-                    moved = max(moved, abs(new - coef[j]) * np.sqrt(square + self.l2[j]))
+            for j, (square, l1, l2, lower, upper) in features:
+                old = float(coef[j])
+                z = float(columns[j] @ residual) + square * old
+                new = math.copysign(max(abs(z) - l1, 0.0), z) / (square + l2)
+                new = min(max(new, lower), upper)
+                if new != old:
+                    residual += (old - new) * columns[j]
+                    moved = max(moved, abs(new - old) * math.sqrt(square + l2))
                     coef[j] = new
             if sweep % 25 == 24 or moved == 0.0:
                 coef = self._polished(coef)

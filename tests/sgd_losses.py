@@ -4,20 +4,46 @@ import numpy as np
 
 
 def loss_and_derivative(loss, y, p, epsilon):
-    """A loss, and its derivative with respect to the linear predictor p."""
+    """A loss, and its derivative with respect to the linear predictor p: of arrays or numbers."""
     z, r = y * p, p - y
-    within = np.clip(r, -epsilon, epsilon)
-    return {
-        "hinge": (max(0.0, 1.0 - z), -y * (z <= 1.0)),
-        "perceptron": (max(0.0, -z), -y * (z <= 0.0)),
-        "squared_hinge": (max(0.0, 1.0 - z) ** 2, -2.0 * y * max(0.0, 1.0 - z)),
-        "log_loss": (np.logaddexp(0.0, -z), -y / (1.0 + np.exp(z))),
-        "modified_huber": (
-            -4.0 * z if z < -1.0 else max(0.0, 1.0 - z) ** 2,
-            -4.0 * y if z < -1.0 else -2.0 * y * max(0.0, 1.0 - z),
-        ),
-        "squared_error": (0.5 * r * r, r),
-        "huber": (abs(r) * epsilon - 0.5 * epsilon**2 if abs(r) > epsilon else 0.5 * r * r, within),
-        "epsilon_insensitive": (max(0.0, abs(r) - epsilon), np.sign(r) * (abs(r) > epsilon)),
-        "squared_epsilon_insensitive": ((r - within) ** 2, 2.0 * (r - within)),
-    }[loss]
+    return LOSSES[loss](y, z, r, epsilon)
+
+
+def squared_hinge(y, z, r, epsilon):
+    lack = np.maximum(0.0, 1.0 - z)
+    return lack**2, -2.0 * y * lack
+
+
+def modified_huber(y, z, r, epsilon):
+    lack = np.maximum(0.0, 1.0 - z)
+    far = z < -1.0
+    return np.where(far, -4.0 * z, lack**2), np.where(far, -4.0 * y, -2.0 * y * lack)
+
+
+def huber(y, z, r, epsilon):
+    size = np.abs(r)
+    linear = size * epsilon - 0.5 * epsilon**2
+    return np.where(size > epsilon, linear, 0.5 * r * r), np.minimum(
+        np.maximum(r, -epsilon), epsilon
+    )
+
+
+def squared_epsilon_insensitive(y, z, r, epsilon):
+    outside = r - np.minimum(np.maximum(r, -epsilon), epsilon)
+    return outside**2, 2.0 * outside
+
+
+LOSSES = {
+    "hinge": lambda y, z, r, epsilon: (np.maximum(0.0, 1.0 - z), -y * (z <= 1.0)),
+    "perceptron": lambda y, z, r, epsilon: (np.maximum(0.0, -z), -y * (z <= 0.0)),
+    "squared_hinge": squared_hinge,
+    "log_loss": lambda y, z, r, epsilon: (np.logaddexp(0.0, -z), -y / (1.0 + np.exp(z))),
+    "modified_huber": modified_huber,
+    "squared_error": lambda y, z, r, epsilon: (0.5 * r * r, r),
+    "huber": huber,
+    "epsilon_insensitive": lambda y, z, r, epsilon: (
+        np.maximum(0.0, np.abs(r) - epsilon),
+        np.sign(r) * (np.abs(r) > epsilon),
+    ),
+    "squared_epsilon_insensitive": squared_epsilon_insensitive,
+}

@@ -11,6 +11,7 @@ import pytest
 import fastridge
 import fastridge.dask
 import fastridge.display
+import fastridge.kernel_ridge
 import fastridge.linear_model
 import fastridge.onnx
 import fastridge.optim
@@ -23,6 +24,7 @@ from numpydoc.docscrape import NumpyDocString  # noqa: E402
 PACKAGES = (
     fastridge,
     fastridge.linear_model,
+    fastridge.kernel_ridge,
     fastridge.display,
     fastridge.optim,
     fastridge.dask,
@@ -177,11 +179,13 @@ def fitted_models(name):
     """Models of a class, fitted in every way that sets other attributes."""
     X, y = rows()
     kind = getattr(fastridge, name)
-    if name in ("SGDClassifier", "LogisticRegression", "LogisticRegressionCV"):
+    if "Classifier" in name or name.startswith("Logistic"):
         y = (y > 0.0).astype(int)
     if name in ("PoissonRegressor", "GammaRegressor"):
         y = np.exp(0.1 * y)
     several = {"RidgeCV": [{"cv": 4}, {"store_cv_results": True}, {"method": "em"}]}
+    several["RidgeClassifierCV"] = [{**some, "calibration": "loo"} for some in several["RidgeCV"]]
+    several["RidgeClassifier"] = [{"calibration": "loo"}]
     first = {"Cs": 2, "l1_ratios": (0,), "scoring": None, "use_legacy_attributes": False}
     for options in [first if name == "LogisticRegressionCV" else {}, *several.get(name, [])]:
         yield kind(**options).fit(X, y)

@@ -1,10 +1,10 @@
 """The compiled kernels, built for several instruction sets; one is picked here, at import.
 
 ``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``column_products``, ``combine``,
-``coordinate_descent``, ``eliminate``, ``gram``, ``newton_in_cache``, ``optimizer_steps``,
-``residual_sweeps``, ``sgd``, ``sgd_auto``, ``sgd_batches``, ``smooth_losses``, ``sparse_form``,
-``sparse_gram`` and ``sparse_products`` are the picked modules; ``simd`` names the set and
-``available`` lists those this machine can run.
+``coordinate_descent``, ``eliminate``, ``gram``, ``kernel_matrix``, ``newton_in_cache``,
+``optimizer_steps``, ``residual_sweeps``, ``sgd``, ``sgd_auto``, ``sgd_batches``, ``smooth_losses``,
+``sparse_form``, ``sparse_gram`` and ``sparse_products`` are the picked modules; ``simd`` names the
+set and ``available`` lists those this machine can run.
 """
 
 import importlib
@@ -46,6 +46,7 @@ combine = importlib.import_module(f"{__name__}.{simd}.combine")
 coordinate_descent = importlib.import_module(f"{__name__}.{simd}.coordinate_descent")
 eliminate = importlib.import_module(f"{__name__}.{simd}.eliminate")
 gram = importlib.import_module(f"{__name__}.{simd}.gram")
+kernel_matrix = importlib.import_module(f"{__name__}.{simd}.kernel_matrix")
 newton_in_cache = importlib.import_module(f"{__name__}.{simd}.newton_in_cache")
 optimizer_steps = importlib.import_module(f"{__name__}.{simd}.optimizer_steps")
 residual_sweeps = importlib.import_module(f"{__name__}.{simd}.residual_sweeps")

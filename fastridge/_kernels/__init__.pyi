@@ -7,6 +7,7 @@ from fastridge._kernels import eliminate as eliminate
 from fastridge._kernels import gram as gram
 from fastridge._kernels import interleave as interleave
 from fastridge._kernels import jacobi as jacobi
+from fastridge._kernels import kernel_matrix as kernel_matrix
 from fastridge._kernels import losses as losses
 from fastridge._kernels import newton_in_cache as newton_in_cache
 from fastridge._kernels import optimizer_steps as optimizer_steps

@@ -18,6 +18,7 @@ from fastridge.designs.expansion import (
 from fastridge.statistics.accumulate import (
     CentredProducts,
     centred_products,
+    combined_columns,
     combined_rows,
     kernel_rows,
     outer_products,
@@ -72,6 +73,9 @@ class DenseDesign(Design):
 
     def predict(self, V: np.ndarray) -> np.ndarray:
         """Return (X - centre) V' for V of shape (k, n_features), without a centred copy of X."""
+        if len(V) == 1:
+            coef = np.ascontiguousarray(V[0], dtype=np.float64)
+            return combined_columns(self.X, self.centre, coef, self.n_threads)[:, None]
         out = np.empty((self.shape[0], V.shape[0]))
         for rows, values in self._chunks():
             np.matmul(values - self.centre, V.T, out=out[rows])

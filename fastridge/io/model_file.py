@@ -39,6 +39,8 @@ _KIND = "model"
 _CLASSES = {
     "Ridge": "fastridge.linear_model.ridge",
     "RidgeCV": "fastridge.linear_model.ridge_cv",
+    "RidgeClassifier": "fastridge.linear_model.ridge_classifier",
+    "RidgeClassifierCV": "fastridge.linear_model.ridge_classifier_cv",
     "ElasticNet": "fastridge.linear_model.elastic_net",
     "Lasso": "fastridge.linear_model.lasso",
     "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",
@@ -50,6 +52,7 @@ _CLASSES = {
     "TweedieRegressor": "fastridge.linear_model.glm",
     "SGDClassifier": "fastridge.linear_model.sgd_classifier",
     "SGDRegressor": "fastridge.linear_model.sgd_regressor",
+    "KernelRidge": "fastridge.kernel_ridge.kernel_ridge",
 }
 _PARTS = {
     "GramStatistics": "fastridge.statistics.gram_statistics",

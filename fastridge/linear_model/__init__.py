@@ -20,6 +20,8 @@ _PUBLIC = {
     "PoissonRegressor": "glm",
     "Ridge": "ridge",
     "RidgeCV": "ridge_cv",
+    "RidgeClassifier": "ridge_classifier",
+    "RidgeClassifierCV": "ridge_classifier_cv",
     "RidgeInference": "inference",
     "RidgePath": "path_results",
     "RidgeSummary": "summary",

@@ -22,6 +22,8 @@ from fastridge.linear_model.path_results import PathCertificate as PathCertifica
 from fastridge.linear_model.path_results import RidgePath as RidgePath
 from fastridge.linear_model.path_results import SmoothPathCertificate as SmoothPathCertificate
 from fastridge.linear_model.ridge import Ridge as Ridge
+from fastridge.linear_model.ridge_classifier import RidgeClassifier as RidgeClassifier
+from fastridge.linear_model.ridge_classifier_cv import RidgeClassifierCV as RidgeClassifierCV
 from fastridge.linear_model.ridge_cv import RidgeCV as RidgeCV
 from fastridge.linear_model.sgd_classifier import SGDClassifier as SGDClassifier
 from fastridge.linear_model.sgd_regressor import SGDRegressor as SGDRegressor
@@ -47,6 +49,8 @@ __all__ = [
     "PoissonRegressor",
     "Ridge",
     "RidgeCV",
+    "RidgeClassifier",
+    "RidgeClassifierCV",
     "RidgeInference",
     "RidgePath",
     "RidgeSummary",

@@ -78,6 +78,18 @@ RIDGE_CV: Constraints = {
     "n_threads": _N_THREADS,
 }
 
+_CLASSES: Constraints = {
+    "class_weight": [dict, StrOptions({"balanced"}), None],
+    "calibration": [StrOptions({"loo"}), None],
+}
+
+RIDGE_CLASSIFIER: Constraints = {**RIDGE, **_CLASSES}
+
+RIDGE_CLASSIFIER_CV: Constraints = {
+    **{name: RIDGE_CV[name] for name in RIDGE_CV if name not in ("gcv_mode", "alpha_per_target")},
+    **_CLASSES,
+}
+
 _DESCENT: Constraints = {
     "fit_intercept": ["boolean"],
     "copy_X": ["boolean"],

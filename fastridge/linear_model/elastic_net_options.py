@@ -1,7 +1,5 @@
 """Checks of the parameters that elastic-net estimators and path functions share."""
 
-import sys
-import warnings
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any
@@ -15,10 +13,11 @@ from sklearn.utils import check_scalar
 from fastridge._typing import Matrix
 from fastridge.linear_model.constraints import check_parameters
 from fastridge.linear_model.options import check_factors
-from fastridge.penalties.elastic_net import alpha_grid
+from fastridge.linear_model.user_warnings import warn_user
+from fastridge.penalties.elastic_net import Bounds, alpha_grid
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
-from fastridge.solvers.coordinate_descent.problem import Bounds, ElasticNetProblem
+from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
 from fastridge.solvers.problem import Problem
 
 _DEFAULT_SWEEPS = 1000
@@ -37,11 +36,15 @@ def sweeps(max_iter: int | None) -> int:
     return _DEFAULT_SWEEPS if max_iter is None else int(max_iter)
 
 
-def check_bounds(bounds: Any, positive: bool, n_features: int) -> Bounds | None:
-    """Return (lower, upper) as float64 of shape (n_features,), or None without bounds."""
+def check_bounds(bounds: Any, positive: bool, n_features: int, n_classes: int = 2) -> Bounds | None:
+    """Return (lower, upper) as float64 of shape (n_features,), or None without bounds.
+
+    With more than two classes the shape is (n_classes, n_features).
+    """
     if bounds is None and not positive:
         return None
-    lower, upper = np.full(n_features, -np.inf), np.full(n_features, np.inf)
+    shape: tuple[int, ...] = (n_features,) if n_classes <= 2 else (n_classes, n_features)
+    lower, upper = np.full(shape, -np.inf), np.full(shape, np.inf)
     if bounds is not None:
         pair = isinstance(bounds, Sequence | np.ndarray) and not isinstance(bounds, str)
         if not pair or len(bounds) != 2:
@@ -54,20 +57,21 @@ def check_bounds(bounds: Any, positive: bool, n_features: int) -> Bounds | None:
                 given = np.asarray(value, dtype=np.float64)
             except (TypeError, ValueError):
                 raise ValueError(f"the {name} bounds must be numbers, got {value!r}.") from None
-            if given.shape not in ((), (n_features,)):
+            if given.shape not in ((), (n_features,), shape):
+                several = "" if n_classes <= 2 else f" or {shape}"
                 raise ValueError(
-                    f"the {name} bounds must be a number or have shape ({n_features},), got "
-                    f"{given.shape}."
+                    f"the {name} bounds must be a number or have shape ({n_features},){several}, "
+                    f"got {given.shape}."
                 )
             out[:] = given
     if positive:
         np.maximum(lower, 0.0, out=lower)
     wrong = ~((lower <= 0.0) & (upper >= 0.0))  # also NaN
     if wrong.any():
-        j = int(np.flatnonzero(wrong)[0])
+        at = tuple(np.argwhere(wrong)[0])
         raise ValueError(
-            f"bounds must hold zero, as in glmnet: lower <= 0 <= upper, but those of feature {j} "
-            f"are {lower[j]:g} and {upper[j]:g}."
+            f"bounds must hold zero, as in glmnet: lower <= 0 <= upper, but those of feature "
+            f"{at[-1]} are {lower[at]:g} and {upper[at]:g}."
         )
     return lower, upper
 
@@ -192,19 +196,6 @@ def warn_not_converged(worst: Point, tolerance: float, max_iter: int) -> None:
         f"{tolerance:.3e}, after {worst.n_iter} of max_iter={max_iter} iterations.{rounding}",
         ConvergenceWarning,
     )
-
-
-def warn_user(message: str, category: type[Warning]) -> None:
-    """Warn, naming the line of the first caller outside this package."""
-    warnings.warn(message, category, stacklevel=_frames_inside())
-
-
-def _frames_inside() -> int:
-    """Return the stacklevel of the first caller outside this package, for a function that warns."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith("fastridge."):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def worst_of(points: Sequence[Point]) -> Point | None:

@@ -19,12 +19,12 @@ from fastridge.linear_model.elastic_net_options import (
     path_alphas,
     sweeps,
     warn_not_converged,
-    warn_user,
     without_excluded,
     without_offset,
     worst_of,
 )
 from fastridge.linear_model.path_results import ElasticNetPath, PathCertificate
+from fastridge.linear_model.user_warnings import warn_user
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads

@@ -11,7 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import column_or_1d
 
 from fastridge._docstrings import documented
-from fastridge._typing import Float, Matrix, PathLike, RowsLike
+from fastridge._typing import Bounds, Float, Matrix, PathLike, RowsLike
 from fastridge._validation import check_finite, check_weight
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
@@ -88,6 +88,7 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
         l1_ratio: float = 0.0,
         standardize: bool = False,
         penalty_factors: ArrayLike | None = None,
+        bounds: Bounds | None = None,
         n_threads: int | None = None,
     ) -> None:
         store_parameters(self, locals())
@@ -144,7 +145,7 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
         start = smooth_models.start_from(self, rows)
         if start is not None:
             start = start._replace(intercept=start.intercept + shift)
-        minimise = partial(solve_rows, rows.design, given.loss, rows.penalty)
+        minimise = partial(solve_rows, rows.design, given.loss, rows.penalty, bounds=rows.bounds)
         result, separation = minimum_or_separation(self, X, rows, given.loss, minimise, start)
         result = result._replace(intercept=result.intercept - shift)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
@@ -317,7 +318,7 @@ class PoissonRegressor(GeneralizedLinearModel):
     Parameters
     ----------
     alpha, fit_intercept, solver, max_iter, tol, warm_start, verbose, l1_ratio, standardize,
-    penalty_factors, n_threads
+    penalty_factors, bounds, n_threads
 
     Attributes
     ----------
@@ -357,7 +358,7 @@ class GammaRegressor(GeneralizedLinearModel):
     Parameters
     ----------
     alpha, fit_intercept, solver, max_iter, tol, warm_start, verbose, l1_ratio, standardize,
-    penalty_factors, n_threads
+    penalty_factors, bounds, n_threads
 
     Attributes
     ----------
@@ -402,7 +403,7 @@ class TweedieRegressor(GeneralizedLinearModel):
     link : {"auto", "identity", "log"}, default="auto"
         Function of the mean that is linear. "auto" is "identity" for powers up to 0, and "log"
         above. With "identity" and a power other than 0, means are above 0 in every row of the fit.
-    solver, max_iter, tol, warm_start, verbose, l1_ratio, standardize, penalty_factors,
+    solver, max_iter, tol, warm_start, verbose, l1_ratio, standardize, penalty_factors, bounds,
     n_threads
 
     Attributes
@@ -444,6 +445,7 @@ class TweedieRegressor(GeneralizedLinearModel):
         l1_ratio: float = 0.0,
         standardize: bool = False,
         penalty_factors: ArrayLike | None = None,
+        bounds: Bounds | None = None,
         n_threads: int | None = None,
     ) -> None:
         store_parameters(self, locals())

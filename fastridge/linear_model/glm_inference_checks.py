@@ -30,6 +30,11 @@ def check_model(model: Any, cov_type: str) -> None:
             "inference is not supported with an L1 penalty, which sets coefficients to zero: fit "
             "with l1_ratio=0."
         )
+    if model.bounds is not None:
+        raise ValueError(
+            "inference is not supported with bounds, at which coefficients have no normal "
+            "distribution: fit with bounds=None."
+        )
     factors = model.penalty_factors
     if factors is not None and np.isinf(np.asarray(factors, dtype=float)).any():
         raise ValueError(

@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from fastridge._docstrings import documented
 from fastridge._kernels.attributes import forget
-from fastridge._typing import Index, Matrix, PathLike, RandomState, RowsLike
+from fastridge._typing import Bounds, Index, Matrix, PathLike, RandomState, RowsLike
 from fastridge._validation import (
     READ_IN_PLACE,
     check_finite,
@@ -85,8 +85,9 @@ class LogisticRows(NamedTuple):
         """Return a result, at a strength of the penalties, for the offsets as given."""
         result = result._replace(intercept=np.asarray(result.intercept - self.shift))
         if len(self.classes) > 2:
-            free = self.rows.free if strength else slice(None)
-            return smooth_models.sum_to_zero(result, free, self.rows.design.fit_intercept)
+            rows = self.rows if strength else self.rows.without_penalty()
+            together, intercept = rows.moves_together, rows.design.fit_intercept
+            return smooth_models.sum_to_zero(result, together, intercept)
         return result
 
 
@@ -134,6 +135,10 @@ class LogisticRegression(
     n_jobs : int or None, default=None
         Deprecated, as in scikit-learn, and ignored.
     standardize, penalty_factors
+    bounds : (lower, upper), default=None
+        Least and largest coefficients, each a number or an array-like of shape (n_features,), with
+        ``lower <= 0 <= upper``; with more than two classes also (n_classes, n_features). None is
+        without bounds.
     bias_reduction : {"firth"}, default=None
         "firth" adds half the logarithm of the determinant of the Fisher information to the
         log-likelihood of two classes, in place of any other penalty (`C` is then ignored, and stays
@@ -222,6 +227,7 @@ class LogisticRegression(
         n_jobs: int | None = None,
         standardize: bool = False,
         penalty_factors: ArrayLike | None = None,
+        bounds: Bounds | None = None,
         bias_reduction: Literal["firth"] | None = None,
         n_threads: int | None = None,
     ) -> None:
@@ -291,7 +297,7 @@ class LogisticRegression(
             solver = partial(solve_firth, rows.design, given.loss)
             result, separation = smooth_models.minimum(self, X, solver, start, None), None
         else:
-            solver = partial(solve_rows, rows.design, given.loss, rows.penalty)
+            solver = partial(solve_rows, rows.design, given.loss, rows.penalty, bounds=rows.bounds)
             result, separation = minimum_or_separation(self, X, rows, given.loss, solver, start)
         self.classes_ = given.classes
         self._store(X, rows, given.without_shift(result))
@@ -336,7 +342,7 @@ class LogisticRegression(
         classes, codes = classes_and_codes(y)
         check_classes(self, classes)
         weight = self._weights_of_classes(weight, classes, codes)
-        rows = smooth_models.rows_of(self, X, weight, strength, l1_ratio)
+        rows = smooth_models.rows_of(self, X, weight, strength, l1_ratio, len(classes))
         shape: tuple[int, ...] = codes.shape if len(classes) == 2 else (len(codes), len(classes))
         terms = smooth_models.check_offset(offset, shape)
         shift: Any = 0.0

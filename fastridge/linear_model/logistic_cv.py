@@ -9,7 +9,7 @@ from sklearn.utils import Tags, metadata_routing
 from sklearn.utils.validation import validate_data
 
 from fastridge._docstrings import documented
-from fastridge._typing import Folds, RandomState, RowsLike, Scoring
+from fastridge._typing import Bounds, Folds, RandomState, RowsLike, Scoring
 from fastridge._validation import (
     READ_IN_PLACE,
     check_weight,
@@ -56,7 +56,7 @@ class LogisticRegressionCV(LogisticRegression):
         Fit intercepts, which are not penalised. Otherwise `intercept_` is 0.
     cv : int, splitter, iterable, "alo" or None, default=None
         Number of stratified folds, a scikit-learn splitter, or pairs of arrays of row indices. None
-        is 5 folds. "alo" is approximate leave-one-out, for two classes.
+        is 5 folds. "alo" is approximate leave-one-out.
     dual : bool, default=False
         Accepted for compatibility, True only with ``solver="liblinear"``, and ignored.
     penalty : {"l1", "l2", "elasticnet"}, default="deprecated"
@@ -90,8 +90,11 @@ class LogisticRegressionCV(LogisticRegression):
         l1_ratio, whose mean score is within one standard error of the best.
     standardize : bool, default=False
         Penalise the coefficients of standardised columns, which are standardised by the training
-        rows of each split; `coef_` stays in the units of X.
-    penalty_factors, n_threads
+        rows of each split; `coef_` and `bounds` stay in the units of X.
+    penalty_factors
+    bounds : (lower, upper), default=None
+        Least and largest coefficients, as in `fastridge.LogisticRegression`.
+    n_threads
 
     Attributes
     ----------
@@ -205,6 +208,7 @@ class LogisticRegressionCV(LogisticRegression):
         selection: Literal["min", "1se"] = "min",
         standardize: bool = False,
         penalty_factors: ArrayLike | None = None,
+        bounds: Bounds | None = None,
         n_threads: int | None = None,
     ) -> None:
         store_parameters(self, locals())

@@ -8,8 +8,8 @@ from sklearn.base import BaseEstimator
 
 from fastridge._typing import Scoring
 from fastridge.linear_model.constraints import InvalidParameterError
-from fastridge.linear_model.elastic_net_options import warn_user
 from fastridge.linear_model.logistic_options import check_combination
+from fastridge.linear_model.user_warnings import warn_user
 
 
 class CVOptions(NamedTuple):

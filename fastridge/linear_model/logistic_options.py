@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import compute_class_weight
 
-from fastridge.linear_model.elastic_net_options import warn_user
+from fastridge.linear_model.user_warnings import warn_user
 from fastridge.solvers.newton.problem import NewtonResult
 
 
@@ -61,6 +61,11 @@ def check_bias_reduction(estimator: BaseEstimator, n_classes: int) -> bool:
             "bias_reduction='firth' replaces any other penalty: leave C, l1_ratio and "
             f"penalty at their defaults, got C={estimator.C}, l1_ratio={estimator.l1_ratio} and "
             f"penalty={estimator.penalty!r}."
+        )
+    if estimator.bounds is not None:
+        raise ValueError(
+            "bias_reduction='firth' does not support bounds: leave bounds at None, or use a "
+            "penalty with bias_reduction=None."
         )
     return True
 

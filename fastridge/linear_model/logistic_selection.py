@@ -15,6 +15,9 @@ from fastridge.linear_model.logistic import LogisticRegression, LogisticRows
 from fastridge.linear_model.smooth_path import path_of
 from fastridge.losses.smooth import LossOfRows
 from fastridge.model_selection.approximate_leave_one_out import ApproximateLeaveOneOut
+from fastridge.model_selection.approximate_leave_one_out_classes import (
+    ApproximateLeaveOneOutOfClasses,
+)
 from fastridge.model_selection.one_standard_error import choose, standard_error
 from fastridge.model_selection.smooth_folds import Folds
 from fastridge.model_selection.splits import Split, row_sections
@@ -67,8 +70,9 @@ class Grid:
         self.results = [self.whole]
 
     def _unit(self, l1_ratio: float, design: Any) -> UnitPenalty:
-        factors = self.given.rows.factors
-        return UnitPenalty(*smooth_models.penalties_of(self.model, design, factors, l1_ratio))
+        rows = self.given.rows
+        both = smooth_models.penalties_of(self.model, design, rows.factors, l1_ratio)
+        return UnitPenalty(*both, rows.bounds)
 
     # ---- what is scored ----
 
@@ -108,20 +112,19 @@ class Grid:
 
     def by_leave_one_out(self, y: np.ndarray) -> None:
         """Score every row by the fits without it, nearly."""
-        given = self.given
-        if not isinstance(given.loss, LossOfRows):
-            raise ValueError(
-                f"cv='alo' supports two classes, and y has {len(given.classes)}: give a number of "
-                "folds."
-            )
+        design, loss = self.given.rows.design, self.given.loss
         self._store()
-        loo = ApproximateLeaveOneOut(given.rows.design, given.loss)
         n = len(y)
         self.scores = np.empty((1, len(self.l1_ratios), len(self.Cs)))
         self.errors = np.empty(self.scores.shape[1:])
         for k, unit in enumerate(self.units):
             penalties = [unit.at(strength) for strength in self.strengths]
-            eta = np.ascontiguousarray(loo.predictors(penalties, self.whole[k]).T)
+            if isinstance(loss, LossOfRows):
+                loo = ApproximateLeaveOneOut(design, loss)
+                eta = np.ascontiguousarray(loo.predictors(penalties, self.whole[k]).T)
+            else:
+                several = ApproximateLeaveOneOutOfClasses(design, loss)
+                eta = several.predictors(penalties, self.whole[k])
             for c in range(len(self.Cs)):
                 self.scores[0, k, c] = self.scorer.score(eta[c], y, slice(0, n), n)
             self.errors[k] = self._errors_of_rows(eta[None], y)[0]

@@ -42,6 +42,27 @@ n_threads : int, default=None
 """
 )
 
+RIDGE_CLASSIFIER = RIDGE | entries(
+    """
+class_weight : dict, "balanced" or None, default=None
+    Factors of the weights of the rows of each class, by its label. "balanced" is
+    ``n_samples / (n_classes * number of rows of the class)``. None is 1 for all.
+calibration : {"loo"} or None, default=None
+    With ``"loo"``, `predict_proba` gives probabilities: sigmoids of the scores, fitted to the exact
+    leave-one-out scores of the rows. With more than two classes they are normalised. Near a
+    boundary the largest may be of another class than `predict` gives.
+coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+    Coefficients of the only target of two classes, or of the target of each class or label:
+    float32 for float32 X, otherwise float64.
+intercept_ : float or ndarray of shape (n_targets,)
+    Intercepts; 0.0 with ``fit_intercept=False``.
+classes_ : ndarray of shape (n_classes,)
+    The labels in increasing order.
+calibration_ : ndarray of shape (n_targets, 2)
+    Factor and shift of the sigmoid of each target's score. Only with `calibration`.
+"""
+)
+
 _COORDINATE_DESCENT = LINEAR_MODEL | entries(
     """
 eps : float, default=1e-3
@@ -366,6 +387,27 @@ groups : array-like of shape (n_samples,), default=None
     Group of each row, for splitters that keep groups together.
 **params : dict
     Metadata for the splitter, with scikit-learn's metadata routing enabled.
+"""
+)
+
+FIT_CLASSES = entries(
+    """
+X : array-like or sparse matrix of shape (n_samples, n_features)
+    Rows, read in place whatever their layout.
+y : array-like of shape (n_samples,) or (n_samples, n_labels)
+    Labels of any type, or for each label 1 where a row has it, otherwise 0.
+sample_weight : float or array-like of shape (n_samples,), default=None
+    Weights of the rows, at least 0; None is 1 for each.
+groups : array-like of shape (n_samples,), default=None
+    Group of each row, for splitters that keep groups together.
+Self
+    This estimator, fitted.
+TypeError
+    If X is an array of another library or a scan, or if `groups` or metadata is given that neither
+    the splitter nor the scorer takes.
+ValueError
+    If a parameter is not supported, parameters exclude each other, or the data are malformed or not
+    finite.
 """
 )
 

@@ -1,39 +1,40 @@
 """Ridge regression with scikit-learn's interface."""
 
-import warnings
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 
 from fastridge._docstrings import documented
 from fastridge._kernels.attributes import forget
 from fastridge._typing import AlphaScale, PathLike, RandomState, RowsLike
-from fastridge._validation import NotFiniteError, check_weight
+from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
-from fastridge.designs import design_of
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import RIDGE, Constraints
 from fastridge.linear_model.from_statistics import StatisticsMixin
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
-from fastridge.linear_model.prediction import raise_named
+from fastridge.linear_model.ridge_fits import RidgeFitMixin
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint
-from fastridge.losses.squared import SquaredLoss
-from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
-from fastridge.solvers.problem import Problem, problem_of
-from fastridge.solvers.result import Result
+from fastridge.solvers.problem import problem_of
 from fastridge.solvers.solver_selection import solve
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
 @documented(texts.RIDGE)
-class Ridge(StatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
+class Ridge(
+    RidgeFitMixin,
+    StatisticsMixin,
+    InferenceMixin,
+    MultiOutputMixin,
+    RegressorMixin,
+    BaseEstimator,
+):
     """Linear least squares with an L2 penalty, as `sklearn.linear_model.Ridge`.
 
     Minimises ``||y - Xw - b||^2 + alpha ||w||^2`` (weighted by `sample_weight`; the intercept
@@ -205,21 +206,9 @@ class Ridge(StatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, B
             return self._fit_scan(X, y, sample_weight, checkpoint, checkpoint_every)
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
-        weight = check_weight(sample_weight, X, y)
-        n_targets = 1 if y.ndim == 1 else y.shape[1]
-        penalty = check_penalty_options(self, X.shape[1], n_targets)
-        design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
         forget(self, "statistics_")
-        problem, kept = Problem(design, SquaredLoss(y), penalty), Kept(penalty.factors)
-        dtype = np.float32 if X.dtype == np.float32 else np.float64
-        try:  # values that are not finite are found in the sums, or at the end
-            with np.errstate(all="ignore"):
-                problem = kept.problem(problem)
-                result = solve(problem, **self._solver_options())
-            self._store_result(problem, result, y.ndim, dtype)
-        except NotFiniteError as error:
-            raise_named(error, X, self)
-        return self._finish(problem, result, kept)
+        self._fit_rows(X, y, check_weight(sample_weight, X, y))
+        return self
 
     def _check_parameters(self) -> None:
         check_ridge_parameters(self)
@@ -233,22 +222,5 @@ class Ridge(StatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, B
             result = solve(problem, **self._solver_options())
         self._store_result(problem, result, stats.y_ndim, np.float64)
         self.statistics_ = stats
-        return self._finish(problem, result, kept)
-
-    def _solver_options(self) -> dict[str, Any]:
-        return {
-            "solver": self.solver,
-            "positive": self.positive,
-            "tol": self.tol,
-            "max_iter": self.max_iter,
-            "nesterov": self.nesterov,
-        }
-
-    def _finish(self, problem: Problem, result: Result, kept: Kept) -> Self:
-        if result.not_converged is not None:
-            warnings.warn(result.not_converged, ConvergenceWarning, stacklevel=3)
-        self.coef_ = kept.coef(self.coef_)
-        forget(self, "_summed_alpha")
-        if self.alpha_scale == "mean":
-            self._summed_alpha = np.array(problem.alphas)  # for `to_sklearn`
+        self._finish(problem, result, kept)
         return self

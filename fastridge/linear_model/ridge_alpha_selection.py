@@ -1,15 +1,15 @@
 """Select alpha for `RidgeCV`: score all alphas by one of the methods, then apply one rule."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 
-from fastridge._typing import Folds, RowsLike
+from fastridge._typing import Folds, Index, RowsLike
 from fastridge.linear_model.scoring import (
     FROM_SQUARES,
     fold_scores,
@@ -19,6 +19,7 @@ from fastridge.linear_model.scoring import (
     scorer_of,
     scoring_label,
 )
+from fastridge.linear_model.user_warnings import warn_user
 from fastridge.model_selection.evidence import expectation_maximisation, gcv_score, log_evidence
 from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.kfold import (
@@ -97,6 +98,21 @@ class Selection:
         }
 
 
+class LabelledRows(NamedTuple):
+    """The labels of a classifier's rows, which scorers see.
+
+    Attributes
+    ----------
+    model : estimator
+        A classifier that takes linear predictors for rows.
+    y : ndarray
+        The labels.
+    """
+
+    model: Any
+    y: np.ndarray
+
+
 class Selector:
     """One fit of a `RidgeCV`: its options, and the problem of all rows.
 
@@ -109,6 +125,8 @@ class Selector:
         None for those of the spectrum.
     score_metadata : dict
         For the scorer, with scikit-learn's metadata routing switched on.
+    labels : LabelledRows, optional
+        Of a classifier.
     """
 
     def __init__(
@@ -117,9 +135,10 @@ class Selector:
         problem: Problem,
         alphas: np.ndarray | None,
         score_metadata: dict[str, object],
+        labels: LabelledRows | None = None,
     ) -> None:
         self._options, self._problem = options, problem
-        self._alphas = alphas
+        self._alphas, self._labels = alphas, labels
         self._score_metadata = score_metadata
         self._per_target = bool(options.alpha_per_target) and problem.loss.n_targets > 1
 
@@ -138,11 +157,8 @@ class Selector:
         check_affordable(self._problem, f"method={self._options.method!r}")
         mode = self._options.gcv_mode
         if mode == "svd" and self._problem.design.sparse:
-            warnings.warn(
-                "The 'svd' mode is not supported for sparse X: 'eigen' is used instead.",
-                FutureWarning,
-                stacklevel=6,
-            )
+            words = "The 'svd' mode is not supported for sparse X: 'eigen' is used instead."
+            warn_user(words, FutureWarning)
         how = "svd" if mode == "svd" else "auto"
         problem, loss = self._problem, self._problem.loss
         least = 1.0 if self._alphas is None else float(self._alphas.min())
@@ -171,7 +187,7 @@ class Selector:
         label = scoring_label(options.scoring, "neg_mean_squared_error")
         scorer = scorer_of(options, options.scoring)
         params = score_params(options, problem.design.weight, self._score_metadata)
-        if label not in FROM_SQUARES or set(params) - {"sample_weight"}:
+        if not self._from_squares(label) or set(params) - {"sample_weight"}:
             return self._loo_by_scorer(spectrum, scorer, label, params)
         factor = self._loo_factor(spectrum, label, options.scoring is None)
         loo = LeaveOneOut(spectrum, self._alphas, factor / problem.loss.n_targets)
@@ -260,17 +276,32 @@ class Selector:
                 results = results[:, 0] if y.ndim == 1 else results
             for values in predicted:
                 shaped = values.reshape(y.shape)
-                scores.append(score_predictions(scorer, shaped, y, self._per_target, params))
+                scores.append(self._score(scorer, shaped, slice(None), params))
         mean = np.array(scores, dtype=float).reshape(len(alphas), -1)
         selection = self._choose("loo", label, mean, np.full_like(mean, np.nan))
         selection.cv_results = results
         return self._fitted(selection, spectrum)
 
+    def _from_squares(self, label: str) -> bool:
+        """Return whether a score follows from sums of squares."""
+        return label in FROM_SQUARES and (self._labels is None or self._options.scoring is None)
+
+    def _score(
+        self, scorer: Any, predicted: np.ndarray, test: Index, params: Mapping[str, object]
+    ) -> float | list[float]:
+        """Return the score of predictions for some rows, in the shape of y."""
+        if self._labels is not None:
+            values = predicted.ravel() if predicted.shape[1] == 1 else predicted
+            return float(scorer(self._labels.model, values, self._labels.y[test], **params))
+        y = self._problem.loss.y
+        assert y is not None
+        return score_predictions(scorer, predicted, y[test], self._per_target, params)
+
     # ---- folds ----
 
     def _kfold(self, splits: Sequence[Split], folds: Sequence[GramStatistics] | None) -> Selection:
         problem, options = self._problem, self._options
-        label = scoring_label(options.scoring, "r2")
+        label = scoring_label(options.scoring, "r2" if self._labels is None else "accuracy")
         model = SplitModel(problem.penalty, problem.design.fit_intercept)
         if folds is not None:
             if self._alphas is None:
@@ -280,7 +311,7 @@ class Selector:
         else:
             scores = self._scores_of_splits(splits, model, label)
         for note in model.notes:
-            warn_not_converged(note)
+            warn_user(note[0].upper() + note[1:], ConvergenceWarning)
         if not self._per_target:
             scores = scores.mean(axis=2, keepdims=True)
         error = standard_error(scores, axis=1)
@@ -293,7 +324,8 @@ class Selector:
     ) -> np.ndarray:
         problem, options = self._problem, self._options
         assert problem.loss.y is not None
-        scorer = scorer_of(options, options.scoring)
+        scoring = "accuracy" if self._labels is not None else None
+        scorer = scorer_of(options, options.scoring or scoring)
         rows = GroupedRows(problem.design, problem.loss.y, splits)
         large = iterates(rows, _N_AUTOMATIC if self._alphas is None else len(self._alphas))
         if not large and not is_wide(rows):
@@ -301,7 +333,7 @@ class Selector:
         if self._alphas is None:
             top = spectrum_top(problem) if large else spectrum_of(problem, np.inf).top
             self._alphas = automatic_alphas(problem, top)
-        if label in FROM_SQUARES:
+        if self._from_squares(label):
             return fold_scores(row_errors(rows, self._alphas, model), label)
         return self._scored_predictions(rows, model, scorer)
 
@@ -328,7 +360,7 @@ class Selector:
             given = {name: of_rows(value, test, len(y)) for name, value in params.items()}
             for a in range(len(alphas)):
                 shaped = whole[:, a].reshape(y[test].shape)
-                scores[a, k] = score_predictions(scorer, shaped, y[test], self._per_target, given)
+                scores[a, k] = self._score(scorer, shaped, test, given)
         return scores
 
     # ---- criteria ----
@@ -355,15 +387,12 @@ class Selector:
             groups = [slice(k, k + 1) for k in range(self._problem.loss.n_targets)]
         found = [expectation_maximisation(spectrum, targets) for targets in groups]
         if not all(one.converged and one.settled for one in found):
-            from sklearn.exceptions import ConvergenceWarning
-
             last = max(found, key=lambda one: not one.settled).alpha
-            warnings.warn(
+            warn_user(
                 f"method='em' ended by its step limit and not at a mode: alpha ({last:.3g}) still "
                 "moves, so the data may determine no penalty. Use method='loo' or "
                 "'marginal_likelihood'.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
         alpha = np.array([one.alpha for one in found])
         selection = Selection(
@@ -443,13 +472,6 @@ def _condition(spectrum: Spectrum, alpha: np.ndarray) -> float:
         return 1.0
     top = float(values[-1]) + least
     return (float(values[0]) + least) / top if top > 0.0 else 0.0
-
-
-def warn_not_converged(message: str) -> None:
-    """Warn from `RidgeCV.fit`."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    warnings.warn(message[0].upper() + message[1:], ConvergenceWarning, stacklevel=6)
 
 
 def planned_splits(

@@ -1,43 +1,45 @@
 """Ridge regression that chooses its penalty, with scikit-learn's interface."""
 
-import warnings
 from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import metadata_routing
 
 from fastridge._docstrings import documented
 from fastridge._kernels.attributes import forget
-from fastridge._typing import Float, Folds, PathLike, RowsLike, Scoring
+from fastridge._typing import Folds, PathLike, RowsLike, Scoring
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
-from fastridge.designs import design_of
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import RIDGE_CV, Constraints
 from fastridge.linear_model.from_statistics import FoldStatisticsMixin
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
-from fastridge.linear_model.prediction import named_in_errors
-from fastridge.linear_model.ridge_alpha_selection import Selection, Selector, planned_splits
+from fastridge.linear_model.ridge_alpha_selection import Selector, planned_splits
+from fastridge.linear_model.ridge_fits import RidgeSelectionMixin
 from fastridge.linear_model.routing import (
     UNROUTED_FIT,
     routed_metadata,
 )
 from fastridge.linear_model.scoring import FROM_SQUARES
 from fastridge.linear_model.streamed import refuse_checkpoint
-from fastridge.losses.squared import SquaredLoss
-from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
-from fastridge.solvers.problem import Problem, problem_of
+from fastridge.solvers.problem import problem_of
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
 @documented(texts.RIDGE)
-class RidgeCV(FoldStatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
+class RidgeCV(
+    RidgeSelectionMixin,
+    FoldStatisticsMixin,
+    InferenceMixin,
+    MultiOutputMixin,
+    RegressorMixin,
+    BaseEstimator,
+):
     """Ridge regression that chooses its penalty, as `sklearn.linear_model.RidgeCV`.
 
     Minimises ``||y - Xw - b||^2 + alpha ||w||^2`` at the alpha that predicts best by exact
@@ -245,27 +247,10 @@ class RidgeCV(FoldStatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMi
         X, y = self._check_rows(X, y, reset=True)
         weight = check_weight(sample_weight, X, y)
         routed = routed_metadata(self, weight, groups, params)
-        factors = None
-        if self.penalty_factors is not None:
-            factors = check_factors(self.penalty_factors, X.shape[1])
-        design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
-        problem = Problem(design, SquaredLoss(y), self._penalty(factors))
-        forget(self, "statistics_", "fold_statistics_", "cv_results_", "fold_scores_")
+        forget(self, "statistics_", "fold_statistics_")
         splits = planned_splits(self.cv, given_X, y, routed.split) if method == "kfold" else ()
-        kept = Kept(factors)
-        dtype = np.float32 if X.dtype == np.float32 else np.float64
-        with named_in_errors(self, X), np.errstate(all="ignore"):
-            problem = kept.problem(problem)
-            selector = Selector(self, problem, alphas, routed.score)
-            if method == "loo":
-                selected = selector.leave_one_out()
-            else:
-                selected = selector.by(method, splits)
-            self._store_result(problem, selected.result, y.ndim, dtype)
-        return self._store(selected, y.ndim, dtype, kept)
-
-    def _penalty(self, factors: np.ndarray | None) -> L2Penalty:
-        return L2Penalty(standardize=self.standardize, factors=factors)
+        self._choose_by_rows(X, y, weight, alphas, method, splits, routed.score)
+        return self
 
     def _refuse_parts(self) -> None:
         if self.method == "loo" and self.cv is None:
@@ -317,45 +302,3 @@ class RidgeCV(FoldStatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMi
 
     def _threads(self) -> int | None:
         return self.n_threads
-
-    def _store(self, selected: Selection, y_ndim: int, dtype: Float, kept: Kept) -> Self:
-        self.coef_ = kept.coef(self.coef_)
-        self.n_iter_ = selected.n_iter
-        for name, value in selected.attributes().items():
-            setattr(self, name, value)
-        if self.alpha_per_target and y_ndim == 2 and not selected.per_target:
-            self.best_score_ = selected.best_score.copy()  # as scikit-learn's
-        if selected.cv_results is not None:
-            self.cv_results_ = selected.cv_results.astype(dtype, copy=False)
-        if selected.fold_scores is not None:
-            self.fold_scores_ = selected.fold_scores
-        if selected.result.not_converged is not None:
-            warnings.warn(selected.result.not_converged, ConvergenceWarning, stacklevel=3)
-        if selected.at_boundary is not None:
-            warnings.warn(selected.at_boundary, UserWarning, stacklevel=3)
-        return self
-
-    def get_metadata_routing(self) -> metadata_routing.MetadataRouter:
-        """Return the metadata that `fit` passes on to the splitter and the scorer.
-
-        Returns
-        -------
-        MetadataRouter
-            Its meaning is in scikit-learn's user guide on metadata routing.
-        """
-        from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
-
-        from fastridge.linear_model.scoring import routed_scorer
-
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(
-                scorer=routed_scorer(self, self.scoring),
-                method_mapping=MethodMapping().add(caller="fit", callee="score"),
-            )
-            .add(
-                splitter=self.cv,
-                method_mapping=MethodMapping().add(caller="fit", callee="split"),
-            )
-        )

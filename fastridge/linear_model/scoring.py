@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import check_scoring
 
@@ -83,11 +83,11 @@ def score_predictions(
 
 
 def routed_scorer(estimator: BaseEstimator, scoring: Scoring | None) -> Callable[..., float] | None:
-    """Return the scorer that metadata is routed to: by default weighted R^2."""
+    """Return the scorer that metadata is routed to: by default weighted R^2 or accuracy."""
     from sklearn.metrics import get_scorer
 
     if scoring is None:
-        scorer = get_scorer("r2")
+        scorer = get_scorer("accuracy" if is_classifier(estimator) else "r2")
         return scorer.set_score_request(sample_weight=True) if is_routing() else scorer
     return scorer_of(estimator, scoring)
 

@@ -16,6 +16,7 @@ from fastridge.losses.tweedie import TweedieIdentity
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.problem import NewtonResult
 from fastridge.solvers.newton.separation import (
+    Cone,
     Margins,
     OneMargin,
     PairMargins,
@@ -48,7 +49,8 @@ def minimum_or_separation(
     max_iter = int(estimator.max_iter)
     if not rows.unbounded:
         return minimum(estimator, X, solve, start, rows.l1), None
-    if rows.free.all() and rows.design.n_counted <= min(_MOST_ROWS, rows.design.shape[1] - 1):
+    unlimited = rows.bounds is None and bool(rows.free.all())
+    if unlimited and rows.design.n_counted <= min(_MOST_ROWS, rows.design.shape[1] - 1):
         found = _margins(rows, loss)
         separation = None if found is None else find_in_rows(rows.design, found[0])
         if separation is not None:  # the largest margin is the limit of small penalties
@@ -91,12 +93,21 @@ def separation_of(
         Weights(coef, intercept),
         result.decrement,
         usual,
+        _cone_of(rows, free, margins.kinds),
     )
     if separation is None or len(free) == rows.design.shape[1]:
         return separation
     whole = np.zeros(np.shape(result.coef))
     whole[..., free] = separation.coef
     return separation._replace(coef=whole)
+
+
+def _cone_of(rows: Rows, features: np.ndarray, kinds: int) -> Cone | None:
+    """Return which coefficients of some features may fall and rise without end."""
+    if rows.bounds is None:
+        return None
+    ends = np.isinf(rows.bounds)[..., features]
+    return Cone(*np.broadcast_to(ends.reshape(2, -1, len(features)), (2, kinds, len(features))))
 
 
 def status_of(result: NewtonResult, separation: Separation | None) -> str:
@@ -169,7 +180,7 @@ def separation_words(estimator: Any, rows: Rows, separation: Separation, n_iter:
     else:
         what = f"the classes are separated in {counts} by {named}"
         remedy = "give a penalty, such as C=1.0"
-        if len(classes) == 2:
+        if len(classes) == 2 and estimator.bounds is None:
             remedy += ", or bias_reduction='firth'"
     return (
         f"{what}: the likelihood has no maximum, and the coefficients of these features grow "

@@ -10,9 +10,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastridge._kernels.attributes import forget
 from fastridge._typing import Matrix
-from fastridge.linear_model.elastic_net_options import warn_user
 from fastridge.linear_model.sgd_inputs import refuse_not_finite
 from fastridge.linear_model.sgd_state import State, Targets, residuals_at
+from fastridge.linear_model.user_warnings import warn_user
 from fastridge.runtime.threads import run_slices
 from fastridge.solvers.sgd.epochs import (
     ASTRAY,

@@ -15,10 +15,12 @@ from fastridge._validation import check_finite
 from fastridge.data.scan import Scan
 from fastridge.designs import design_for_columns
 from fastridge.designs.design import Design
-from fastridge.linear_model.elastic_net_options import warn_user
+from fastridge.linear_model.elastic_net_options import check_bounds
 from fastridge.linear_model.options import check_factors
+from fastridge.linear_model.user_warnings import warn_user
 from fastridge.losses.smooth import SmoothLoss
 from fastridge.losses.squared import Squared
+from fastridge.penalties.elastic_net import Bounds
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
@@ -38,19 +40,32 @@ _OVERFLOWS = (
 
 
 class Rows(NamedTuple):
-    """The rows of a fit, and the penalties and factors of each feature that is not excluded."""
+    """The rows of a fit, and penalties, factors and bounds of each feature that is not excluded."""
 
     design: Design
     penalty: np.ndarray
     l1: np.ndarray | None
     kept: Kept
     factors: np.ndarray | None = None
+    bounds: Bounds | None = None
 
     @property
     def free(self) -> np.ndarray:
-        """Mask of the features without a penalty."""
+        """Mask of the features without a penalty, whose coefficients may grow without end."""
         free = self.penalty <= LEAST_PENALTY
+        if self.bounds is not None:
+            ends = np.isfinite(self.bounds[0]) & np.isfinite(self.bounds[1])
+            free &= ~np.atleast_2d(ends).all(axis=0)
         return free if self.l1 is None else free & (self.l1 == 0.0)
+
+    @property
+    def moves_together(self) -> np.ndarray:
+        """Mask of the features whose coefficients may move together in all classes."""
+        free = self.free
+        if self.bounds is not None:
+            limited = np.isfinite(self.bounds[0]) | np.isfinite(self.bounds[1])
+            free &= ~np.atleast_2d(limited).any(axis=0)
+        return free
 
     def without_penalty(self) -> "Rows":
         """Return the rows with penalties of zero."""
@@ -87,7 +102,12 @@ def check_offset(offset: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarray
 
 
 def rows_of(
-    estimator: Any, X: Matrix, weight: np.ndarray | None, strength: float, l1_ratio: float
+    estimator: Any,
+    X: Matrix,
+    weight: np.ndarray | None,
+    strength: float,
+    l1_ratio: float,
+    n_classes: int = 2,
 ) -> Rows:
     """Return the design of validated rows, and the penalties of a feature times its factors."""
     forget(estimator, "n_passes_")
@@ -95,6 +115,7 @@ def rows_of(
     if factors is not None:
         factors = check_factors(factors, X.shape[1])
     kept = Kept(factors)
+    bounds = bounds_of(estimator, X.shape[1], n_classes, kept)
     if kept.excluded is not None:
         check_finite(X, "X", estimator)
         if len(kept.features):
@@ -107,7 +128,23 @@ def rows_of(
         l2, l1 = penalties_of(estimator, design, factors, l1_ratio)
     if l1 is not None:
         l1 = strength * l1 if strength > 0.0 else None
-    return Rows(design, strength * l2, l1, kept, factors)
+    return Rows(design, strength * l2, l1, kept, factors, bounds)
+
+
+def bounds_of(estimator: Any, n_features: int, n_classes: int, kept: Kept) -> Bounds | None:
+    """Return the bounds of the features that are kept, for each class if there are more than two.
+
+    None where no coefficient has one.
+    """
+    bounds = check_bounds(estimator.bounds, False, n_features, n_classes)
+    if bounds is None or not (np.isfinite(bounds[0]).any() or np.isfinite(bounds[1]).any()):
+        return None
+    if kept.excluded is None:
+        return bounds
+    if not len(kept.features):
+        return None
+    lower, upper = (np.ascontiguousarray(ends[..., kept.features]) for ends in bounds)
+    return lower, upper
 
 
 def penalties_of(
@@ -249,6 +286,9 @@ def store(estimator: Any, rows: Rows, result: NewtonResult, dtype: Float) -> Non
     coef, intercept = result.coef, np.asarray(result.intercept)
     if dtype is np.float32:
         rounded = coef.astype(np.float32)
+        if rows.bounds is not None:
+            outside = (rounded < rows.bounds[0]) | (rounded > rows.bounds[1])
+            rounded = np.where(outside, np.nextafter(rounded, np.float32(0.0)), rounded)
         if rows.design.fit_intercept:
             intercept = intercept + (coef - rounded) @ rows.design.mean
         coef = rounded

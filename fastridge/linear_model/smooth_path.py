@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastridge._docstrings import documented
-from fastridge._typing import RowsLike
+from fastridge._typing import Bounds, RowsLike
 from fastridge.linear_model import smooth_models, smooth_texts
 from fastridge.linear_model.constraints import InvalidParameterError, check_parameters
 from fastridge.linear_model.glm import (
@@ -21,6 +21,7 @@ from fastridge.linear_model.glm import (
 from fastridge.linear_model.logistic import LogisticRegression
 from fastridge.linear_model.path_results import GLMPath, LogisticPath, SmoothPathCertificate
 from fastridge.linear_model.separated import separation_of, separation_words, status_of
+from fastridge.penalties.elastic_net import largest_alpha, penalty_within
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.newton.path import UnitPenalty, solve_path
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
@@ -46,6 +47,7 @@ def logistic_path(
     max_iter: int = 100,
     standardize: bool = False,
     penalty_factors: ArrayLike | None = None,
+    bounds: Bounds | None = None,
     n_threads: int | None = None,
 ) -> LogisticPath:
     """Compute the coefficients of logistic regression at many Cs.
@@ -69,7 +71,10 @@ def logistic_path(
     sample_weight
     offset : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
         Known terms of the linear predictors, which have no coefficient.
-    tol, max_iter, standardize, penalty_factors, n_threads
+    tol, max_iter, standardize, penalty_factors
+    bounds : (lower, upper), default=None
+        Least and largest coefficients, as in `fastridge.LogisticRegression`.
+    n_threads
 
     Returns
     -------
@@ -111,6 +116,7 @@ def logistic_path(
         max_iter=max_iter,
         standardize=standardize,
         penalty_factors=penalty_factors,
+        bounds=bounds,
         n_threads=n_threads,
     )
     check_parameters(model)
@@ -118,7 +124,7 @@ def logistic_path(
     values = check_cs(Cs, "logistic_path")
     smooth_models.refuse_scan(model, X, "")
     given = model._prepared(X, y, sample_weight, offset, 1.0, float(l1_ratio))
-    unit = UnitPenalty(given.rows.penalty, given.rows.l1)
+    unit = UnitPenalty(given.rows.penalty, given.rows.l1, given.rows.bounds)
     strengths = (1.0 / values).tolist()
     found = path_of(model, given.X, given.rows, given.loss, unit, strengths)
     results = list(map(given.without_shift, found, strengths))
@@ -151,6 +157,7 @@ def glm_path(
     max_iter: int = 100,
     standardize: bool = False,
     penalty_factors: ArrayLike | None = None,
+    bounds: Bounds | None = None,
     n_threads: int | None = None,
 ) -> GLMPath:
     """Compute the coefficients of a generalized linear model at many alphas.
@@ -174,7 +181,7 @@ def glm_path(
         logarithmic scale, down to a thousandth of the largest, at which all coefficients are zero
         if `l1_ratio` is at least 0.001; below, it is as for 0.001.
     l1_ratio, fit_intercept, sample_weight, offset, exposure, tol, max_iter, standardize,
-    penalty_factors, n_threads
+    penalty_factors, bounds, n_threads
 
     Returns
     -------
@@ -213,13 +220,14 @@ def glm_path(
         max_iter=max_iter,
         standardize=standardize,
         penalty_factors=penalty_factors,
+        bounds=bounds,
         n_threads=n_threads,
     )
     check_parameters(model)
     resolve_threads(n_threads)
     smooth_models.refuse_scan(model, X, "")
     given = model._prepared(X, y, sample_weight, offset, exposure, float(l1_ratio))
-    unit = UnitPenalty(given.rows.penalty, given.rows.l1)
+    unit = UnitPenalty(given.rows.penalty, given.rows.l1, given.rows.bounds)
     values = _check_alphas(alphas)
     if values is None:
         values = _grid(given, bool(standardize), float(l1_ratio), int(np.asarray(alphas)))
@@ -366,8 +374,8 @@ def _grid(given: GLMRows, standardize: bool, l1_ratio: float, n: int) -> np.ndar
         l1 = _LEAST_L1 * rows.penalty / lengths
     else:
         l1 = rows.l1 * max(1.0, _LEAST_L1 / l1_ratio)
-    penalised = l1 > 0.0
-    largest = float((np.abs(found.gradient[penalised]) / l1[penalised]).max(initial=0.0))
+    penalty = penalty_within(l1, rows.penalty, rows.bounds)
+    largest = largest_alpha(penalty, -found.gradient)
     if not 0.0 < largest < np.inf:
         largest = 1.0
     return np.geomspace(largest, _LEAST_ALPHA * largest, n)

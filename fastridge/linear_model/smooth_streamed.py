@@ -237,6 +237,7 @@ class StreamedFit:
         self._sample, self._share, self._n_threads = sample, share, n_threads
         p = sample.X.shape[1]
         self._factors, self.kept = factors_of(model, p)
+        self._bounds = smooth_models.bounds_of(model, p, family.n_classes, self.kept)
 
     def minimum(self) -> tuple[smooth_models.Rows, NewtonResult]:
         """Return the penalties, and what Newton's method finds."""
@@ -252,7 +253,7 @@ class StreamedFit:
         pilot = design.pilot
         work = SumsOfBatch(family.encode, pilot, intercept, n_threads, bool(model.standardize))
         rows: Any = StreamedRows(self._passes, work)
-        held = smooth_models.Rows(rows, np.empty(0), None, self.kept)
+        held = smooth_models.Rows(rows, np.empty(0), None, self.kept, None, self._bounds)
         start = self._warm_start(held, pilot)
         enough = design.n_counted >= _LEAST_ROWS_PER_FEATURE * len(pilot)
         sampled = start is None and weighted and (enough or self._sample.complete)
@@ -262,6 +263,11 @@ class StreamedFit:
                 raise ValueError(
                     f"l1_ratio={family.l1_ratio:g} with more than two classes is supported only "
                     "for rows in memory: set it to 0, or give an array or a sparse matrix."
+                )
+            if self._bounds is not None:
+                raise ValueError(
+                    "bounds with more than two classes are supported only for rows in memory: "
+                    "leave bounds at None, or give an array or a sparse matrix."
                 )
             solve = self._solver_of_classes(rows, design, sample.loss, start, sampled=sampled)
         else:
@@ -282,7 +288,8 @@ class StreamedFit:
             warm = smooth_models.zeros(held, family.n_classes)
         if warm is None:
             return None
-        return Weights(warm.coef, warm.intercept + family.shift + warm.coef @ pilot)
+        coef = warm.coef if self._bounds is None else np.clip(warm.coef, *self._bounds)
+        return Weights(coef, warm.intercept + family.shift + coef @ pilot)
 
     def _solver(
         self,
@@ -295,15 +302,17 @@ class StreamedFit:
     ) -> Callable[..., NewtonResult]:
         problem = StreamedProblem(rows, self._family.loss, self._penalty_of)
         objective, l1_of_sample = StreamedObjective(problem), None
-        if self._family.has_l1:
-            objective = StreamedL1Objective(problem, self._l1_of)
+        has_l1, bounds = self._family.has_l1, self._bounds
+        if has_l1 or bounds is not None:
+            objective = StreamedL1Objective(problem, self._l1_of if has_l1 else None, bounds)
+        if has_l1:
             l1_of_sample = self._share * self._l1(
                 design.sum_weights / self._share, design.standard_squares
             )
         begin = None if start is None else Start(start)
         if sampled:
             penalty = self._penalty_of_sample(design)
-            begin = start_of_sample(SmoothProblem(design, loss, penalty), l1_of_sample)
+            begin = start_of_sample(SmoothProblem(design, loss, penalty), l1_of_sample, bounds)
 
         def solve(_: None, *, l1: np.ndarray | None, tol: float, max_iter: int) -> NewtonResult:
             return minimise_streamed(objective, begin, tol=tol, max_iter=max_iter)

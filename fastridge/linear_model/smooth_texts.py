@@ -14,10 +14,13 @@ verbose : int, default=0
 warm_start : bool, default=False
     Start from the coefficients of the last fit (not with more features than samples).
 standardize : bool, default=False
-    Penalise the coefficients of standardised columns; `coef_` stays in the units of X.
+    Penalise the coefficients of standardised columns; `coef_` and `bounds` stay in the units of X.
 penalty_factors : array-like of shape (n_features,), default=None
     A factor for the penalty of each feature, at least 0; None is 1 for all. 0 leaves a feature
     without a penalty. Infinity excludes it.
+bounds : (lower, upper), default=None
+    Least and largest coefficients, each a number or an array-like of shape (n_features,), with
+    ``lower <= 0 <= upper``. None is without bounds.
 n_threads : int, default=None
     Number of threads for the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores.
 status_ : {"converged", "not converged", "separated"}
@@ -32,7 +35,8 @@ n_passes_ : int
     After a fit to a scan: how many times all of its rows were read, after a sample of them.
 gradient_norm_ : float
     Norm of the gradient, in the metric of the Hessian, relative to the root of the objective. It is
-    1 where both are rounding, as in a perfect fit.
+    1 where both are rounding, as in a perfect fit. The last step is not evaluated where the steps
+    before it tell what it leaves; norm and gap are then those that it leaves at most.
 dual_gap_ : float or None
     Most by which the objective is above its minimum; None where a feature has no penalty.
 """

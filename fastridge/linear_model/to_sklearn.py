@@ -111,28 +111,40 @@ def _converted(model: BaseEstimator, name: str) -> BaseEstimator:
         del new.dual_gap_
         if not name.startswith("LogisticRegression"):
             new._base_loss = new._get_loss()
-    elif name == "Ridge":
+    elif name in ("Ridge", "RidgeClassifier"):
         new.solver_ = _SOLVERS.get(model.solver_, model.solver_)
         if model.solver_ not in ("lsqr", "sparse_cg", "gd"):
             new.n_iter_ = None  # as theirs has of direct solvers
-    elif name == "RidgeCV":
+    elif name in ("RidgeCV", "RidgeClassifierCV"):
         del new.n_iter_
     elif name.endswith("CV"):
         new.alphas_ = np.copy(model.alphas_)
+    if name.startswith("RidgeClassifier"):
+        new._label_binarizer = _label_binarizer(model)
     return new
+
+
+def _label_binarizer(model: BaseEstimator) -> BaseEstimator:
+    """Return the binarizer by which scikit-learn's ridge classifiers know the labels."""
+    from sklearn.preprocessing import LabelBinarizer
+
+    binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
+    if model._multilabel:
+        return binarizer.fit(np.eye(len(model.classes_), dtype=np.int64))
+    return binarizer.fit(model.classes_)
 
 
 def _parameters(model: BaseEstimator, name: str, kind: type[BaseEstimator]) -> dict[str, Any]:
     """Return the model's parameters, in scikit-learn's terms where those differ."""
     given: dict[str, Any] = model.get_params(deep=False)
-    if name == "Ridge":
+    if name in ("Ridge", "RidgeClassifier"):
         given["solver"] = _SOLVERS.get(given["solver"], given["solver"])
         if given["positive"]:
             given["solver"] = "auto"
         summed = model.__dict__.get("_summed_alpha")
         if given["alpha_scale"] == "mean" and summed is not None:
             given["alpha"] = np.copy(summed) if np.size(summed) > 1 else float(summed[0])
-    elif name == "RidgeCV":
+    elif name in ("RidgeCV", "RidgeClassifierCV"):
         if isinstance(given["alphas"], str):
             tried = model.alphas_ if model.alphas_ is not None else np.atleast_1d(model.alpha_)
             given["alphas"] = np.copy(tried[np.isfinite(tried) & (tried > 0.0)])
@@ -141,7 +153,7 @@ def _parameters(model: BaseEstimator, name: str, kind: type[BaseEstimator]) -> d
         if given["method"] == "kfold" and given["cv"] is None:
             given["cv"] = 5
         if given["cv"] is not None:
-            given["alpha_per_target"] = False  # they do not go together there
+            given.pop("alpha_per_target", None)  # they do not go together there
     elif name in ("ElasticNetCV", "LassoCV"):
         n_alphas = given.pop("n_alphas")
         if np.ndim(given["alphas"]) == 0:
@@ -151,7 +163,7 @@ def _parameters(model: BaseEstimator, name: str, kind: type[BaseEstimator]) -> d
                 given["n_alphas"] = given.pop("alphas")  # before version 1.7
     elif name.startswith("SGD"):
         given["shuffle"] = bool(given["shuffle"])
-    if name != "Ridge" and given.get("max_iter", 0) is None:
+    if name not in ("Ridge", "RidgeClassifier") and given.get("max_iter", 0) is None:
         del given["max_iter"]  # theirs takes None and fails
     return given
 

@@ -28,7 +28,8 @@ from fastridge.statistics.accumulate import symmetric
 
 _BLOCK_VALUES = 1 << 18  # of rows that are copied at a time: 2 MB
 _ROOT_VALUES = 1 << 22  # of the roots of inverse Hessians that are used at a time: 32 MB
-_LEAST_LEFT = 1e-6  # of 1 - h q: less is rounding, and the step too long to mean anything
+LEAST_LEFT = 1e-6
+"""The least ``1 - h q``: below it is rounding, and the step too long to mean anything."""
 
 
 class ApproximateLeaveOneOut:
@@ -72,9 +73,12 @@ class ApproximateLeaveOneOut:
 
     def _active(self, penalty: UnitPenalty, result: NewtonResult) -> np.ndarray | None:
         """Return the indices of the coefficients that may move; None for all."""
-        if penalty.l1 is None or not penalty.l1.any():
-            return None
-        return np.flatnonzero((result.coef != 0.0) | (penalty.l1 == 0.0))
+        moves = np.ones(len(penalty.l2), dtype=bool)
+        if penalty.l1 is not None:
+            moves = (result.coef != 0.0) | (penalty.l1 == 0.0)
+        if penalty.bounds is not None:
+            moves &= (penalty.bounds[0] < result.coef) & (result.coef < penalty.bounds[1])
+        return None if moves.all() else np.flatnonzero(moves)
 
     def _in_rows(self, penalty: UnitPenalty, active: np.ndarray | None) -> bool:
         n_free = int(np.count_nonzero(penalty.l2 <= LEAST_PENALTY))
@@ -114,7 +118,7 @@ class ApproximateLeaveOneOut:
         upper = held.upper if design.fit_intercept else held.upper_about_zero()
         centre = held.x_mean if design.fit_intercept else np.zeros_like(held.x_mean)
         share = 1.0 / total if design.fit_intercept else 0.0
-        return _Root(active, centre, _inverse_root(upper, l2), share)
+        return _Root(active, centre, inverse_root(upper, l2), share)
 
     # ---- more features than rows ----
 
@@ -171,7 +175,7 @@ class _Expanded:
 
     def moved(self, forms: np.ndarray) -> np.ndarray:
         """Return the linear predictors without each row, from the quadratic forms of the rows."""
-        left = np.maximum(1.0 - self.curvature * forms, _LEAST_LEFT)
+        left = np.maximum(1.0 - self.curvature * forms, LEAST_LEFT)
         return self.eta + self.derivative * forms / left
 
 
@@ -191,7 +195,7 @@ class _Root(NamedTuple):
         return np.asarray(np.einsum("ij,ij->i", along, along)) + self.share
 
 
-def _inverse_root(upper: np.ndarray, penalty: np.ndarray) -> np.ndarray:
+def inverse_root(upper: np.ndarray, penalty: np.ndarray) -> np.ndarray:
     """Return M with ``M M'`` the inverse of a matrix plus a diagonal, without null directions."""
     whole = np.triu(upper) + np.triu(upper, 1).T
     whole.flat[:: len(whole) + 1] += penalty

@@ -1,7 +1,7 @@
 """Newton runs of several folds in lockstep: one pass over X evaluates all of them."""
 
 from collections.abc import Generator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from fastridge.designs.design import Design
 from fastridge.designs.expansion import Expansion
 from fastridge.losses.smooth import LossOfRows
 from fastridge.solvers.newton.iterate import Found, Weights, iteration
-from fastridge.solvers.newton.primal import Evaluation, Objective, at_pilot
+from fastridge.solvers.newton.primal import Evaluation, Objective
 from fastridge.solvers.newton.problem import SmoothProblem
 
 _CHEAPER = 2.0  # how much less a pass costs when it is shared
@@ -59,41 +59,58 @@ class SharedObjective(Objective):
         self.hessian_cost *= _CHEAPER
 
 
+class Start(NamedTuple):
+    """An evaluation of the objective of a fold from which it starts, and a Hessian near it."""
+
+    objective: SharedObjective
+    evaluation: Evaluation
+    hessian: Any
+
+
 def iterate_together(
     design: Design,
-    objectives: Sequence[Objective],
-    start: Weights,
-    hessians: Sequence[Any],
+    starts: Sequence[Start],
     *,
     tol: float,
     max_iters: Sequence[int],
 ) -> list[Found]:
-    """Return the ends of `iterate` for folds of the rows of a design, from the same start.
+    """Return the ends of `iterate` for folds of the rows of a design.
 
-    A Hessian near the start is given for each; new ones are made fold by fold.
+    The last step of a fold is not evaluated where the ones before tell enough.
     """
     found: dict[int, Found] = {}
     runs: dict[int, Generator[tuple[Weights, bool], Any, Found]] = {}
     wanted: dict[int, tuple[Weights, bool]] = {}
-    for k, objective in enumerate(objectives):
-        weights = at_pilot(start, objective.problem.design.pilot)
-        runs[k] = iteration(objective, weights, hessians[k], tol=tol, max_iter=max_iters[k])
-        wanted[k] = next(runs[k])
+
+    def send(k: int, here: Evaluation) -> None:
+        try:
+            wanted[k] = runs[k].send(here)
+        except StopIteration as end:
+            found[k] = end.value
+
+    for k, start in enumerate(starts):
+        runs[k] = iteration(
+            start.objective,
+            start.evaluation.weights,
+            start.hessian,
+            tol=tol,
+            max_iter=max_iters[k],
+            trusting=True,
+        )
+        next(runs[k])
+        send(k, start.evaluation)
     while wanted:
         shared = [k for k, (_, second) in wanted.items() if not second]
-        points = [(objectives[k], wanted[k][0]) for k in shared]
-        made = dict(zip(shared, _evaluated(design, points), strict=True))
-        requests, wanted = wanted, {}
+        points = [(starts[k].objective, wanted[k][0]) for k in shared]
+        made = dict(zip(shared, evaluated(design, points), strict=True))
+        requests = dict(wanted)
+        wanted.clear()
         for k, (weights, second) in requests.items():
-            here = objectives[k].at(weights, second=True) if second else made[k]
-            try:
-                wanted[k] = runs[k].send(here)
-            except StopIteration as end:
-                found[k] = end.value
-    return [found[k] for k in range(len(objectives))]
+            send(k, starts[k].objective.at(weights, second=True) if second else made[k])
+    return [found[k] for k in range(len(starts))]
 
 
-def _evaluated(design: Design, points: Sequence[tuple[Objective, Weights]]) -> list[Evaluation]:
+def evaluated(design: Design, points: Sequence[tuple[Objective, Weights]]) -> list[Evaluation]:
     """Return evaluations of folds at their weights, in one pass over all rows."""
     if len(points) < 2:
         return [objective.at(weights, second=False) for objective, weights in points]

@@ -1,27 +1,35 @@
 """Exact folds of logistic regression and generalized linear models.
 
-The fit of a fold starts at the minimum of all rows with the same penalty, with the Hessian of its
-own training rows there. Those of all splits come from one pass: each group of rows is gathered
-once, and added up for every split that trains on it. So a fold costs one or two Newton steps.
+The fit of a fold starts at the minimum of all rows with the same penalty, with the gradient and the
+Hessian of its own training rows there. Those of all splits come from one pass: each group of rows
+is gathered once, and added up for every split that trains on it. So a fold costs one or two Newton
+steps. One that cost more, as a fold without the rows that keep a coefficient finite does, starts
+where its fit at the last penalty differed as much from that of all rows.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from fastridge.designs.design import Design
+from fastridge.designs.expansion import Expansion
 from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
-from fastridge.model_selection.lockstep import SharedObjective, iterate_together
+from fastridge.model_selection.lockstep import (
+    SharedObjective,
+    Start,
+    evaluated,
+    iterate_together,
+)
 from fastridge.model_selection.splits import GroupedRows, Split
-from fastridge.solvers.newton.iterate import Weights
+from fastridge.solvers.newton.iterate import Found, Weights
 from fastridge.solvers.newton.path import UnitPenalty, Walk
-from fastridge.solvers.newton.primal import hessian_of, result_of
+from fastridge.solvers.newton.primal import Evaluation, at_pilot, hessian_of, result_of
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
 from fastridge.solvers.newton.solve import factors_hessian
 
 _LEAST_CURVATURE = 1e-280  # of a row with weight, which it keeps
+_FEW_STEPS = 4  # of a fold that lies near the minimum of all rows
 _ONE_CLASS_STEPS = 30  # of a fold with one class, whose intercept has no end
 
 
@@ -63,47 +71,41 @@ class Folds:
             The minima of all rows at these strengths.
         """
         penalties = [penalty_of(part) for part in self.designs]
-        found: list[list[NewtonResult]] = [[] for _ in self.splits]
-        for strength, start in zip(strengths, whole, strict=True):
-            at_start = Weights(start.coef, start.intercept)
-            terms = [penalty.at(strength) for penalty in penalties]
-            steps = [
-                min(max_iter, _ONE_CLASS_STEPS) if one else max_iter for one in self._one_class
-            ]
-            if self._factored(terms):
-                results = self._together(terms, at_start, tol, steps)
+        found: list[list[NewtonResult]] = [[] for _ in strengths]
+        steps = [min(max_iter, _ONE_CLASS_STEPS) if one else max_iter for one in self._one_class]
+        walk = _TogetherWalk(self.design, self.splits)
+        for c in sorted(range(len(strengths)), key=lambda c: -strengths[c]):
+            at_start = Weights(whole[c].coef, whole[c].intercept)
+            terms = [penalty.at(strengths[c]) for penalty in penalties]
+            problems = self._factored(terms)
+            if problems is not None:
+                results = walk.to(problems, at_start, tol=tol, max_iters=steps)
             else:
                 results = [
                     Walk(part, self.loss, at_start, tol=tol, max_iter=most).to(each)
                     for part, each, most in zip(self.designs, terms, steps, strict=True)
                 ]
-            for k, result in enumerate(results):
-                ended = None if self._one_class[k] else result.not_converged
-                found[k].append(result._replace(not_converged=ended))
-        return found
+            found[c] = [
+                result._replace(not_converged=None) if one else result
+                for one, result in zip(self._one_class, results, strict=True)
+            ]
+        return [list(of_split) for of_split in zip(*found, strict=True)]
 
-    def _factored(self, terms: Sequence[UnitPenalty]) -> bool:
-        """Return whether the fits of all splits factor Hessians of the coefficients."""
+    def _factored(self, terms: Sequence[UnitPenalty]) -> list[SmoothProblem] | None:
+        """Return the problems of all splits, if their Hessians of the coefficients are factored."""
         loss = self.loss
-        return isinstance(loss, LossOfRows) and all(
-            factors_hessian(SmoothProblem(part, loss, each.l2), each.l1)
-            for part, each in zip(self.designs, terms, strict=True)
-        )
-
-    def _together(
-        self, terms: Sequence[UnitPenalty], start: Weights, tol: float, steps: Sequence[int]
-    ) -> list[NewtonResult]:
-        """Return the minima of all splits, in lockstep."""
-        loss = self.loss
-        assert isinstance(loss, LossOfRows)
+        if not isinstance(loss, LossOfRows):
+            return None
         problems = [
             SmoothProblem(part, loss, each.l2)
             for part, each in zip(self.designs, terms, strict=True)
         ]
-        hessians = [*self._hessians(loss, problems, start)]
-        objectives = [SharedObjective(problem) for problem in problems]
-        found = iterate_together(self.design, objectives, start, hessians, tol=tol, max_iters=steps)
-        return list(map(result_of, problems, found))
+        if all(
+            factors_hessian(p, each.l1, each.bounds)
+            for p, each in zip(problems, terms, strict=True)
+        ):
+            return problems
+        return None
 
     def _train_weight(self, split: Split) -> np.ndarray:
         n = self.design.shape[0]
@@ -127,11 +129,34 @@ class Folds:
         y = self.loss.y[design.counted]
         return bool((y == y[0]).all())
 
-    def _hessians(
-        self, loss: LossOfRows, problems: Sequence[SmoothProblem], weights: Weights
-    ) -> Iterator[Any]:
-        """Yield the Hessian of the training rows of each split at these weights."""
-        design = self.design
+
+class _TogetherWalk:
+    """Minima of the folds of a design in lockstep, at one penalty after the other."""
+
+    def __init__(self, design: Design, splits: Sequence[Split]) -> None:
+        self.design, self.splits = design, splits
+        self._last: list[Found] = []
+        self._last_start = Weights(np.zeros(0), 0.0)
+
+    def to(
+        self,
+        problems: Sequence[SmoothProblem],
+        start: Weights,
+        *,
+        tol: float,
+        max_iters: Sequence[int],
+    ) -> list[NewtonResult]:
+        """Return the minima, from that of all rows."""
+        starts = list(self._starts(problems, start))
+        if self._last:
+            self._start_nearer(starts, start)
+        self._last = iterate_together(self.design, starts, tol=tol, max_iters=max_iters)
+        self._last_start = start
+        return list(map(result_of, problems, self._last))
+
+    def _starts(self, problems: Sequence[SmoothProblem], weights: Weights) -> Iterator[Start]:
+        """Yield the start of each fold at the same weights; all from one pass over the rows."""
+        design, loss = self.design, problems[0].loss
         eta = design.predict(weights.coef[None])[:, 0]
         eta += weights.intercept + float(design.centre @ weights.coef)
         if loss.offset is not None:
@@ -139,9 +164,35 @@ class Folds:
         derivative, curvature = np.empty((2, len(eta)))
         loss.expand(eta, design.weight, derivative, curvature)
         np.maximum(curvature, _LEAST_CURVATURE * (design.row_weights > 0.0), out=curvature)
-        rows = GroupedRows(design.reweighted(curvature), np.zeros(len(eta)), self.splits)
+        target = np.divide(derivative, curvature, out=derivative, where=curvature > 0.0)
+        rows = GroupedRows(design.reweighted(curvature), target, self.splits)
         for products, problem in zip(rows.split_products(), problems, strict=True):
-            part = problem.design
-            yield hessian_of(
-                products.train, problem.penalty, part.pilot, part.fit_intercept, part.n_threads, 1.0
+            part, train = problem.design, products.train
+            objective = SharedObjective(problem)
+            hessian = hessian_of(
+                train, problem.penalty, part.pilot, part.fit_intercept, part.n_threads, 1.0
             )
+            at_part = at_pilot(weights, part.pilot)
+            total = train.sum_weights * float(train.y_mean[0])
+            gradient = train.xy[:, 0] + total * (train.x_mean - part.pilot)
+            value = loss.value_of(eta, part.row_weights)
+            here = Evaluation(problem, at_part, Expansion(value, eta, total, gradient, None))
+            yield Start(objective, here, hessian)
+
+    def _start_nearer(self, starts: list[Start], weights: Weights) -> None:
+        """Start folds that took many steps where they lay from the start before, if lower."""
+        moved = weights.moved(self._last_start, -1.0)
+        far = [k for k, found in enumerate(self._last) if found.n_iter > _FEW_STEPS]
+        points = []
+        for k in far:
+            pilot = starts[k].objective.problem.design.pilot
+            points.append(
+                (starts[k].objective, self._last[k].weights.moved(at_pilot(moved, pilot), 1.0))
+            )
+        for k, here in zip(far, evaluated(self.design, points), strict=True):
+            if here.objective < starts[k].evaluation.objective:
+                problem = starts[k].objective.problem
+                hessian = self._last[k].hessian.with_penalty(
+                    problem.penalty, problem.design.n_threads
+                )
+                starts[k] = Start(starts[k].objective, here, hessian)

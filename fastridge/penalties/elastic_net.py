@@ -15,6 +15,9 @@ import numpy as np
 
 LEAST_ALPHA = float(np.finfo(np.float64).resolution)
 
+Bounds = tuple[np.ndarray, np.ndarray]
+"""The least and the largest coefficient of each feature."""
+
 
 @dataclass
 class Penalty:
@@ -33,6 +36,16 @@ class Penalty:
     def at(self, alpha: float) -> Self:
         """Return the penalty at this alpha."""
         return replace(self, l1=self.l1 * alpha, l2=self.l2 * alpha)
+
+    def of_class(self, k: int) -> Self:
+        """Return the penalty of one class, where each has bounds of its own."""
+        if self.lower.ndim == 1:
+            return self
+        return replace(self, lower=self.lower[k], upper=self.upper[k])
+
+    def clip(self, coef: np.ndarray) -> np.ndarray:
+        """Return coefficients moved within the bounds."""
+        return np.clip(coef, self.lower, self.upper) if self.limited else coef
 
     def without(self, features: np.ndarray) -> Self:
         """Return the penalty with the coefficients of some features held at zero."""
@@ -56,7 +69,7 @@ def penalty_of(
     *,
     factors: np.ndarray | None = None,
     squares: np.ndarray | None = None,
-    bounds: tuple[np.ndarray, np.ndarray] | None = None,
+    bounds: Bounds | None = None,
 ) -> Penalty:
     """Return the penalty of these options; `squares` are d^2 where columns are standardised."""
     excluded = None
@@ -72,6 +85,13 @@ def penalty_of(
         bounds = np.full(n_features, -np.inf), np.full(n_features, np.inf)
     penalty = Penalty(l1_ratio * root, (1.0 - l1_ratio) * square, *bounds)
     return penalty if excluded is None else penalty.without(excluded)
+
+
+def penalty_within(l1: np.ndarray | None, l2: np.ndarray, bounds: Bounds | None) -> Penalty:
+    """Return the penalty with these parts and bounds, where None is none."""
+    if bounds is None:
+        bounds = np.full(len(l2), -np.inf), np.full(len(l2), np.inf)
+    return Penalty(np.zeros(len(l2)) if l1 is None else l1, l2, *bounds)
 
 
 def largest_alpha(penalty: Penalty, gradient: np.ndarray, *, raised: bool = False) -> float:

@@ -308,6 +308,26 @@ def combined_rows(X: np.ndarray, shift: np.ndarray, left: np.ndarray, n_threads:
     return sums[0] if n_threads == 1 else np.concatenate(sums, axis=1)
 
 
+def combined_columns(
+    X: np.ndarray, shift: np.ndarray, coef: np.ndarray, n_threads: int
+) -> np.ndarray:
+    """Compute (X - shift) coef of one vector, (n_samples,)."""
+    n, p = X.shape
+    if X.size < _THREADED_SUMS:
+        n_threads = 1
+    out = np.empty(n)
+
+    def job(begin: int, end: int) -> Iterator[None]:
+        step = max(1, (_SLICE_SUMS if is_native(X) else _CONVERTED_VALUES) // p)
+        for first in range(begin, end, step):
+            last = min(first + step, end)
+            _combine.combine_columns(kernel_rows(X, first, last), shift, coef, 0.0, out[first:last])
+            yield
+
+    run_slices([job(*border) for border in pairwise(split_borders(n, n_threads, 1.0, 8))])
+    return out
+
+
 def _bound_to(
     X: np.ndarray, Y: np.ndarray, weight: np.ndarray | None, shift: np.ndarray
 ) -> Callable[[int, int], Bound]:

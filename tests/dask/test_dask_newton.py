@@ -24,6 +24,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # Dask's own warnings are no
 N, P, TOL = 2000, 4, 1e-11
 MODELS = {
     "binary": LogisticRegression(tol=TOL),
+    "bounds": LogisticRegression(tol=TOL, bounds=(0.0, 0.3)),
     "balanced": LogisticRegression(tol=TOL, class_weight="balanced", C=1e-2, standardize=True),
     "classes": LogisticRegression(tol=1e-10),
     "poisson": PoissonRegressor(alpha=1e-3, tol=TOL),

@@ -1,6 +1,7 @@
 """Stochastic gradient descent step by step against plain NumPy, for every instruction set."""
 
 import importlib
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -136,23 +137,33 @@ def cases():
             yield pytest.param(loss, penalty, schedule, id=f"{loss}-{penalty}-{schedule}")
 
 
-@pytest.mark.parametrize(("loss", "penalty", "schedule"), cases())
-@pytest.mark.parametrize("layout", ["rows", "tile", "sparse"])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_steps(sgd, loss, penalty, schedule, layout, dtype):
-    sparse = layout == "sparse"
+@lru_cache(maxsize=8)
+def stepped(loss, penalty, schedule, sparse, dtype, averaged, weighted):
+    """A problem, options, and the reference after its steps, for every kernel and layout."""
     X, y, rng = problem(dtype=dtype, sparse=sparse)
     if LOSSES.index(loss) < LOSSES.index("squared_error"):
         y = np.where(y > 0.0, 1.0, -1.0)
     order = rng.permutation(len(y)).astype(np.intp)
+    values = options_of(penalty, schedule, average_from=5.0 * averaged)
+    weight = rng.uniform(0.2, 2.0, len(y)) if weighted else np.empty(0)
+    expected = Reference(X.shape[1], values, (loss, penalty, schedule))
+    for row in order:
+        x = X[row].astype(np.float64)
+        touched = x != 0.0 if sparse else np.full(len(x), True)
+        expected.step(x, touched, y[row], weight[row] if weighted else 1.0, averaged)
+    return X, y, order, weight, values, expected
+
+
+# the uppermost varies fastest: the reference of one case is made once for all that share it
+@pytest.mark.parametrize("sgd", _kernels.available, indirect=True)
+@pytest.mark.parametrize("layout", ["rows", "tile", "sparse"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("loss", "penalty", "schedule"), cases())
+def test_steps(sgd, loss, penalty, schedule, layout, dtype):
+    sparse = layout == "sparse"
     for averaged, weighted in product((0, 1), (0, 1)):
-        values = options_of(penalty, schedule, average_from=5.0 * averaged)
-        weight = rng.uniform(0.2, 2.0, len(y)) if weighted else np.empty(0)
-        expected = Reference(X.shape[1], values, (loss, penalty, schedule))
-        for row in order:
-            x = X[row].astype(np.float64)
-            touched = x != 0.0 if sparse else np.full(len(x), True)
-            expected.step(x, touched, y[row], weight[row] if weighted else 1.0, averaged)
+        case = loss, penalty, schedule, sparse, dtype, averaged, weighted
+        X, y, order, weight, values, expected = stepped(*case)
         given = sp.csr_matrix(X) if sparse else X
         settings = settings_of(loss, penalty, schedule, values)
         coef, mean, state = run(

@@ -28,6 +28,7 @@ DEPRECATIONS = (FutureWarning, DeprecationWarning)
 CLASSES = [
     "Ridge",
     "RidgeCV",
+    "RidgeClassifierCV",
     "Lasso",
     "LassoCV",
     "ElasticNet",
@@ -87,8 +88,8 @@ def numbers(interval):
     kinds = [int, np.int64, np.int32, np.uint8, bool]
     if interval.type.__name__ == "Real":
         kinds += [float, np.float64, np.float32]
-    values = [kind(value) for value in (0, 0.01, 0.5, 1, 2) for kind in kinds]
-    return [value for value in values if interval.is_satisfied_by(value)]
+    values = {(kind, kind(value)): None for value in (0, 0.01, 0.5, 1, 2) for kind in kinds}
+    return [value for _, value in values if interval.is_satisfied_by(value)]
 
 
 def values_of(constraint, name):
@@ -191,14 +192,18 @@ def options_for(name, parameter, value):
         options.setdefault("max_iter", 20)
         if parameter == "learning_rate" and str(value) in ("pa1", "pa2"):
             options["loss"] = "hinge" if name == "SGDClassifier" else "epsilon_insensitive"
-    if parameter == "solver" and str(value) == "lbfgs" and name == "Ridge":
+    if parameter == "solver" and str(value) == "lbfgs" and name in ("Ridge", "RidgeClassifier"):
         options["positive"] = True
     if parameter in ("precompute", "Xy") and name in FUNCTIONS:
         options.setdefault("precompute", CENTRED.T @ CENTRED)
     if name == "LogisticRegressionCV":
         options.setdefault("Cs", 2)
-    if parameter == "l1_ratio" and name == "ElasticNetCV":
-        options["alphas"] = [0.1, 1.0]
+    if name in ("LassoCV", "ElasticNetCV", "LogisticRegressionCV"):
+        options.setdefault("cv", 2)
+    if name in ("LassoCV", "ElasticNetCV"):
+        options.setdefault("alphas", 5 if parameter == "eps" else [0.1, 1.0])
+    if name in FUNCTIONS:
+        options.setdefault("n_alphas", 5)
     if parameter == "l1_ratio" and name == "enet_path":
         options["alphas"] = [0.1, 1.0]
     return options
@@ -206,7 +211,7 @@ def options_for(name, parameter, value):
 
 def outcome(module, name, options):
     """The fitted model or what a function gives, or the exception; and the warnings."""
-    classifies = name in ("SGDClassifier", "LogisticRegression", "LogisticRegressionCV")
+    classifies = "Classifier" in name or name.startswith("Logistic")
     target = LABELS if classifies else Y
     if name in ("PoissonRegressor", "GammaRegressor", "TweedieRegressor"):
         target = np.exp(0.1 * Y)
@@ -235,6 +240,7 @@ def test_value_that_sklearn_accepts_is_accepted(name, parameter, value):
 
 ADDED = {
     ("RidgeCV", "alphas", "auto"),
+    ("RidgeClassifierCV", "alphas", "auto"),
     ("LassoCV", "alphas", None),
     ("LassoCV", "max_iter", None),
     ("ElasticNetCV", "alphas", None),

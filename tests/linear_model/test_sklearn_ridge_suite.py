@@ -1,12 +1,12 @@
-"""scikit-learn's own tests of Ridge and RidgeCV, with fastridge's classes in place of theirs.
+"""scikit-learn's own tests of ridge, with fastridge's classes in place of theirs.
 
 The module `sklearn/linear_model/tests/test_ridge.py` of the installed scikit-learn is read and run
 as `sklearn_suites` says, and the list `SOLVERS` gains the solvers that only fastridge has.
 
-Tests that come near neither class (RidgeClassifier, ridge_regression, private functions) are not
-run. Of the others, what cannot pass is in EXCLUSIONS with its reason; an excluded test is run all
-the same, and must fail. The xfails with the reason "Ridge does not provide the minimum norm
-solution" are calls in scikit-learn's own tests.
+Tests that come near no class (ridge_regression, private functions) are not run. Of the others, what
+cannot pass is in EXCLUSIONS with its reason; an excluded test is run all the same, and must fail.
+The xfails with the reason "Ridge does not provide the minimum norm solution" are calls in
+scikit-learn's own tests.
 """
 
 import ast
@@ -14,7 +14,7 @@ import ast
 import pytest
 from sklearn_suites import adopt_suite, names_in
 
-from fastridge import Ridge, RidgeCV
+from fastridge import Ridge, RidgeClassifier, RidgeClassifierCV, RidgeCV
 
 pytestmark = [
     # theirs is silent where conjugate gradients stop early, and so expects no warning
@@ -63,7 +63,7 @@ def add_solvers(tree):
 SUITE, CONCERNED = adopt_suite(
     globals(),
     "sklearn.linear_model.tests.test_ridge",
-    ["Ridge", "RidgeCV"],
+    ["Ridge", "RidgeCV", "RidgeClassifier", "RidgeClassifierCV"],
     set(),
     EXCLUSIONS | OF_OLDER_VERSIONS,
     add_solvers,
@@ -74,5 +74,7 @@ ols_ridge_dataset = SUITE.ols_ridge_dataset
 def test_the_suite_runs_our_classes():
     assert SUITE.Ridge is Ridge
     assert SUITE.RidgeCV is RidgeCV
+    assert SUITE.RidgeClassifier is RidgeClassifier
+    assert SUITE.RidgeClassifierCV is RidgeClassifierCV
     assert len(CONCERNED) >= 40
     assert {name.partition("[")[0] for name in EXCLUSIONS} <= set(CONCERNED)

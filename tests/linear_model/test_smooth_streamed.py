@@ -35,6 +35,7 @@ MODELS = {
     "three classes": LogisticRegression(tol=1e-10),
     "three classes, balanced": LogisticRegression(C=1e-2, class_weight="balanced", tol=1e-10),
     "three classes, factors": LogisticRegression(penalty_factors=[0, 1, np.inf, 2, 1], tol=1e-10),
+    "bounds": LogisticRegression(bounds=([0, -0.1, 0, 0, 0], [0.2, 0, 9, 1, 0.3]), tol=TOL),
     "lasso": LogisticRegression(C=0.05, l1_ratio=1, solver="saga", tol=1e-9),
     "elastic net, standardized": LogisticRegression(
         C=0.02, l1_ratio=0.5, solver="saga", standardize=True, tol=1e-9

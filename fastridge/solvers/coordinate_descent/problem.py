@@ -8,7 +8,7 @@ import numpy as np
 
 from fastridge._kernels.attributes import computed_once
 from fastridge._validation import check_small_squares
-from fastridge.penalties.elastic_net import LEAST_ALPHA, Penalty, largest_alpha, penalty_of
+from fastridge.penalties.elastic_net import LEAST_ALPHA, Bounds, Penalty, largest_alpha, penalty_of
 from fastridge.runtime.threads import run_slices
 from fastridge.solvers.coordinate_descent.certificate import excess, lengths
 from fastridge.solvers.coordinate_descent.free_features import FreeFeatures, free_features
@@ -29,8 +29,6 @@ from fastridge.statistics.accumulate import symmetric
 _ROUNDING_SINGLE = 8.0 * float(np.finfo(np.float32).eps) ** 2  # of |y|^2: gaps of coefficients
 _SMALL_SHARE = 0.1  # of the tolerated gap that rounding may hide
 _ROUNDING = 1e-13  # of |x_j| |y|: what correlations with a residual may be off
-
-Bounds = tuple[np.ndarray, np.ndarray]
 
 
 class ElasticNetProblem:

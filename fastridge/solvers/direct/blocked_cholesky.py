@@ -26,11 +26,20 @@ def factor_scaled(
     U = written_zeros(p + panel, _gram.padded_columns(p) + panel)
     scale = (upper, penalty, U, scale_out, np.empty(p))
     norm = call_once_over(p * p, _kernel.scale_penalised, *scale)
-    if norm < 0.0 or not _factor(U, p, n_threads):
-        return U, -1.0
-    work, iwork = np.empty((2, p)), np.empty(p, dtype=np.intc)
-    inverse = call_once_over(10 * p * p, _kernel.inverse_norm, U, work, iwork)
-    return U, 1.0 / (norm * inverse) if np.isfinite(norm) and inverse > 0.0 else 0.0
+    return U, factor_negated(U, p, norm, n_threads) if norm >= 0.0 else -1.0
+
+
+def factor_negated(negated: np.ndarray, order: int, norm: float, n_threads: int) -> float:
+    """Turn the upper triangle N of an array into U with U'U = -N, |N|_1 = norm.
+
+    The array has a panel more of rows and columns. Return the reciprocal condition number, or -1
+    where -N is not positive definite.
+    """
+    if not _factor(negated, order, n_threads):
+        return -1.0
+    work, iwork = np.empty((2, order)), np.empty(order, dtype=np.intc)
+    inverse = call_once_over(10 * order * order, _kernel.inverse_norm, negated, work, iwork)
+    return 1.0 / (norm * inverse) if np.isfinite(norm) and inverse > 0.0 else 0.0
 
 
 def _factor(negated: np.ndarray, order: int, n_threads: int) -> bool:

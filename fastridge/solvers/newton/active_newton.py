@@ -16,6 +16,7 @@ import numpy as np
 from fastridge.designs.design import Design
 from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
+from fastridge.penalties.elastic_net import Bounds
 from fastridge.solvers.newton.columns_in_use import SparseColumns, columns_of
 from fastridge.solvers.newton.iterate import (
     MOST_HALVINGS,
@@ -52,6 +53,8 @@ class ActiveNewton:
     loss : LossOfRows or ClassesOfRows
     start : Weights, optional
         None is the null model.
+    bounds : Bounds, optional
+        Of the features, or with a row for each class.
     tol, max_iter
         See `solve`.
     """
@@ -62,11 +65,16 @@ class ActiveNewton:
         loss: LossOfRows | ClassesOfRows,
         start: Weights | None = None,
         *,
+        bounds: Bounds | None = None,
         tol: float,
         max_iter: int,
     ) -> None:
         self.design, self.loss, self.tol, self.max_iter = design, loss, tol, max_iter
         self.K = loss.n_classes if isinstance(loss, ClassesOfRows) else 1
+        lower, upper = (-np.inf, np.inf) if bounds is None else bounds
+        self._lower, self._upper = np.full((2, self.K, design.shape[1]), [[[-np.inf]], [[np.inf]]])
+        self._lower[:], self._upper[:] = lower, upper
+        self._limited = bounds is not None
         self.columns = columns_of(design)
         self.screen = Screen(design, self.columns)
         p = design.shape[1]
@@ -84,14 +92,15 @@ class ActiveNewton:
 
     def _begin(self) -> None:
         start, design, K = self._given, self.design, self.K
-        coef = np.zeros(0)
+        table = np.zeros((K, design.shape[1])) if start is None else start.coef.reshape(K, -1)
+        if self._limited:
+            table = np.clip(table, self._lower, self._upper)
+        self._join(table != 0.0)
+        coef = table[self.classes, self.features]
         if start is None:
             intercept = null_intercept(self.loss, design)
         else:
-            given = start.coef.reshape(K, -1)
-            self._join(given != 0.0)
-            coef = given[self.classes, self.features]
-            intercept = np.atleast_1d(start.intercept) + given @ design.centre
+            intercept = np.atleast_1d(start.intercept) + table @ design.centre
         self.here = self._at(coef, np.zeros(K) + intercept)
         self._begun = True
 
@@ -151,17 +160,20 @@ class ActiveNewton:
 
     def _set_penalty(self) -> None:
         l1, l2 = self._all_penalties
+        here = self.classes, self.features
         self._penalty = l1[self.features], l2[self.features]
+        self._bounds = self._lower[here], self._upper[here]
 
     # ---- the path ----
 
-    def to(self, l1: np.ndarray, l2: np.ndarray) -> NewtonResult:
-        """Return the minimum with these penalties of each feature."""
+    def to(self, l1: np.ndarray | None, l2: np.ndarray) -> NewtonResult:
+        """Return the minimum with these penalties of each feature; None is no L1 penalty."""
+        l1 = np.zeros_like(l2) if l1 is None else l1
         if not self._begun:
             self._begin()
         self._all_penalties = l1, l2
         self._n_iter = 0
-        free = np.broadcast_to(l1 == 0.0, (self.K, len(l1))) & ~self.screen.constant
+        free = ((l1 == 0.0) | (self._lower > 0.0) | (self._upper < 0.0)) & ~self.screen.constant
         if free.any():
             self._join(free)
         reached = self._reached(l1)
@@ -303,10 +315,14 @@ class ActiveNewton:
         tolerance = _INNER * min(before, size * _FIRST_INNER)
         tolerance = max(tolerance, 0.1 * goal, 1e-15 * size)
         if rows_net is not None:
-            new = rows_net.minimum(here.coef, found.derivative[0], self._penalty, 0.1 * goal)
+            new = rows_net.minimum(
+                here.coef, found.derivative[0], (*self._penalty, *self._bounds), 0.1 * goal
+            )
             self._patient = rows_net.n_sweeps <= _PATIENCE
         else:
-            new = self.net.minimum(here.coef, gradient, self._penalty, size, tolerance)
+            new = self.net.minimum(
+                here.coef, gradient, (*self._penalty, *self._bounds), size, tolerance
+            )
         step = new - here.coef
         intercept_step = -(self._inverse @ found.totals) - step @ self._away
         promised = -float(gradient @ step)
@@ -338,6 +354,7 @@ class ActiveNewton:
         here, K = self.here, self.K
         table = np.zeros((K, self.design.shape[1]))
         table[self.classes, self.features] = here.coef
+        table = np.clip(table, self._lower, self._upper)  # a step to a bound may be rounded
         intercept = here.intercept - table @ self.design.centre
         if not self.design.fit_intercept:
             intercept = np.zeros(K)
@@ -359,24 +376,35 @@ class ActiveNewton:
         """Return a bound of the objective less its minimum, by Fenchel's duality.
 
         The dual point is s times the derivatives of the losses, with the largest s <= 1 that is
-        feasible.
+        feasible. None where nothing keeps a coefficient finite.
         """
-        l1, l2 = self._all_penalties
-        if ((l1 == 0.0) & (l2 == 0.0) & ~self.screen.constant).any():
-            return None
-        alone = l2 == 0.0
+        here, (l1, l2), (lower, upper) = self.here, self._penalty, self._bounds
         with np.errstate(all="ignore"):
-            ratio = np.where(alone & (sizes > 0.0), l1 / sizes, 1.0)
-        s = min(1.0, float(ratio.min(initial=1.0)))
-        divergence = self.here.found.divergence(s)
-        if divergence is None:
-            return None
-        here = self.here
-        excess = np.maximum(s * sizes - l1, 0.0) if not alone.all() else np.zeros_like(sizes)
-        conjugate = np.where(alone, 0.0, 0.5 * excess**2 / np.where(alone, 1.0, l2))
-        one, two = self._penalty
-        terms = one * np.abs(here.coef) + 0.5 * two * here.coef**2 + s * here.gradient * here.coef
-        return divergence + float(conjugate.sum()) + float(terms.sum())
+            of_all, two = self._all_penalties
+            out = (sizes > of_all) & (two == 0.0) & ~self._inside
+            s = float((of_all / sizes)[out].min(initial=1.0))
+            z = here.gradient
+            limit = np.where(z < 0.0, upper, -lower)
+            endless = (np.abs(z) > l1) & (l2 == 0.0) & np.isinf(limit)
+            endless &= ~self.screen.constant[self.features]
+            s = min(s, float((l1 / np.abs(z))[endless].min(initial=1.0)))
+            if ((l1 == 0.0) & endless).any():
+                return None
+            divergence = self.here.found.divergence(s)
+            if divergence is None:
+                return None
+            # where the penalty plus s z w is least
+            best = np.sign(-z) * np.maximum(s * np.abs(z) - l1, 0.0)
+            best = np.where(l2 > 0.0, best / np.where(l2 > 0.0, l2, 1.0), np.sign(best) * np.inf)
+            best = np.where((best == 0.0) | endless, 0.0, best)
+            best = np.clip(
+                np.nan_to_num(best, nan=0.0, posinf=np.inf, neginf=-np.inf), lower, upper
+            )
+            now, then = (l1 * np.abs(w) + 0.5 * l2 * w**2 + s * z * w for w in (here.coef, best))
+            others = np.where(self._inside, 0.0, np.maximum(s * sizes - of_all, 0.0))
+            others = np.where(two > 0.0, 0.5 * others**2 / np.where(two > 0.0, two, 1.0), 0.0)
+            terms = np.maximum(now - then, 0.0)  # none is negative, but for rounding
+            return divergence + float(terms.sum()) + float(others.sum())
 
 
 class _Point:

@@ -183,7 +183,7 @@ class _Objective:
 class _Factored(NamedTuple):
     factor: Any
 
-    def solve(self, gradient: Weights, objective: float) -> Weights:
+    def solve(self, gradient: Weights, objective: float, goal: float) -> Weights:
         return Weights(cho_solve(self.factor, gradient.coef), 0.0)
 
 

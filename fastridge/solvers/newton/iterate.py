@@ -19,6 +19,9 @@ _NEWTON_STEPS = 2  # passes that a new Hessian needs to converge
 NOTHING = 1e-20  # of these terms: a decrement below which only rounding may be left
 EXACT = 1e-30  # of these terms: a decrement that is the square of rounding
 STALLED = 0.5  # of a decrement: if a step leaves more, and so little, only rounding is left
+_NEAR = 1e4  # of the decrement to reach: from there a last step may be trusted
+_SAFETY = 4.0  # of the decrement that it is expected to leave
+_UNKNOWN = -1.0  # rate of steps
 _MOST_PAIRS = 12  # of steps that correct a Hessian
 
 
@@ -50,8 +53,11 @@ class Evaluation(Protocol):
 class Hessian(Protocol):
     """A Hessian that was factored, or that can be multiplied by vectors."""
 
-    def solve(self, gradient: Weights, objective: float) -> Weights:
-        """Return the inverse Hessian times a gradient, found where the objective has this value."""
+    def solve(self, gradient: Weights, objective: float, goal: float) -> Weights:
+        """Return the inverse Hessian times a gradient, found where the objective has this value.
+
+        It is near enough if the step leaves a decrement below the goal.
+        """
 
 
 class Objective(Protocol):
@@ -76,13 +82,37 @@ class Objective(Protocol):
 
 
 class Found(NamedTuple):
-    """The end of an iteration."""
+    """The end of an iteration: an evaluation, and a last step that was not evaluated, if any.
+
+    The decrement is that which the last step leaves, or is expected to leave.
+    """
 
     evaluation: Any
     hessian: Any
     decrement: float
     n_iter: int
     converged: bool
+    unseen: Weights | None = None
+
+    @property
+    def weights(self) -> Weights:
+        """The weights at the end."""
+        weights: Weights = self.evaluation.weights
+        return weights if self.unseen is None else weights.moved(self.unseen, 1.0)
+
+    @property
+    def part(self) -> float:
+        """By what the last step is expected to multiply the decrement."""
+        if self.unseen is None:
+            return 1.0
+        return self.decrement / -self.evaluation.gradient.dot(self.unseen)
+
+    @property
+    def objective(self) -> float:
+        """The objective at the end, as the gradient promises it."""
+        here = self.evaluation
+        promised = 0.0 if self.unseen is None else 0.5 * here.gradient.dot(self.unseen)
+        return float(here.objective + promised)
 
 
 def low_enough(objective: float, before: float, decrement: float, size: float) -> bool:
@@ -113,7 +143,7 @@ class _Kept:
         if product > 0.0:
             self._pairs.append((step, change, product))
 
-    def step(self, here: Any) -> tuple[Weights, float]:
+    def step(self, here: Any, tol: float) -> tuple[Weights, float]:
         """Return the step at an evaluation, and the decrement: twice what it promises."""
         if not hasattr(self.hessian, "solve"):
             return self.hessian.step(here)
@@ -121,7 +151,7 @@ class _Kept:
         for step, change, product in reversed(self._pairs):
             parts.append(step.dot(left) / product)
             left = left.moved(change, -parts[-1])
-        found = self.hessian.solve(left, here.objective)
+        found = self.hessian.solve(left, here.objective, goal_of(here.objective, here.size, tol))
         for (step, change, product), part in zip(self._pairs, reversed(parts), strict=True):
             found = found.moved(step, part - change.dot(found) / product)
         return Weights(-found.coef, -found.intercept), here.gradient.dot(found)
@@ -134,13 +164,15 @@ def iterate(
     *,
     tol: float,
     max_iter: int,
+    trusting: bool = False,
 ) -> Found:
     """Take Newton steps until the decrement is at most ``tol^2`` of the objective, or rounding.
 
     `hessian` may be that of other weights or of a sample of the rows. A new one is made if the
-    steps with the present one are expected to take longer.
+    steps with the present one are expected to take longer. If `trusting`, a last step is not
+    evaluated that ends there if it wins as much, relative to the one before, as that did.
     """
-    run = iteration(objective, weights, hessian, tol=tol, max_iter=max_iter)
+    run = iteration(objective, weights, hessian, tol=tol, max_iter=max_iter, trusting=trusting)
     wanted, second = next(run)
     while True:
         try:
@@ -157,6 +189,7 @@ def iteration(
     *,
     tol: float,
     max_iter: int,
+    trusting: bool = False,
 ) -> Generator[tuple[Weights, bool], Any, Found]:
     """Do as `iterate`, but yield weights to be sent their evaluations, with a Hessian or without.
 
@@ -165,12 +198,18 @@ def iteration(
     fresh = hessian is None
     here = yield weights, fresh
     kept = _Kept(objective.hessian_at(here) if hessian is None else hessian)
-    step, decrement = kept.step(here)
-    first, n_steps, n_iter, stalled = decrement, 0, 0, False
+    exact = objective.hessian_cost is not None and hasattr(kept.hessian, "solve")
+    step, decrement = kept.step(here, tol)
+    first, n_steps, n_iter, stalled, rate = decrement, 0, 0, False, _UNKNOWN
     while not abs(decrement) <= (goal := goal_of(here.objective, here.size, tol)):
         if n_iter == max_iter:
             return Found(here, kept.hessian, abs(decrement), n_iter, False)
         n_iter += 1
+        near = 0.0 < decrement <= _NEAR * tol**2 * abs(here.objective)
+        if trusting and exact and near and rate > 0.0:
+            left = max(_SAFETY * rate * decrement, EXACT * here.size)
+            if left <= goal:
+                return Found(here, kept.hessian, left, n_iter, True, step)
         there = None
         if decrement > 0.0:  # rounding can make it negative
             contraction = (decrement / first) ** (1.0 / n_steps) if n_steps else float(fresh)
@@ -182,8 +221,8 @@ def iteration(
                 return Found(here, kept.hessian, abs(decrement), n_iter, done)
             here, fresh, n_steps = (yield here.weights, True), True, 0
             kept = _Kept(objective.hessian_at(here))
-            step, decrement = kept.step(here)
-            first = decrement
+            step, decrement = kept.step(here, tol)
+            first, rate = decrement, _UNKNOWN
             continue
         before, (here, fresh) = here, there
         if fresh:
@@ -192,7 +231,8 @@ def iteration(
             moved = here.weights.moved(before.weights, -1.0)
             kept.correct(moved, here.gradient.moved(before.gradient, -1.0))
         last = decrement
-        step, decrement = kept.step(here)
+        step, decrement = kept.step(here, tol)
+        rate = max(_UNKNOWN if fresh else rate, decrement / last)
         n_steps += 1
         if fresh:  # of a new Hessian, the last step tells how fast the next will be
             first, n_steps = last, 1

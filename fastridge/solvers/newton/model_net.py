@@ -27,7 +27,6 @@ class ModelNet(WorkingSet):
         self.gram[begin:size, :size] = rows
         self.gram[:begin, begin:size] = rows[:, :begin].T
         at = self.at
-        at.lower[begin:size], at.upper[begin:size] = -np.inf, np.inf
         at.square[:size] = np.maximum(self.gram[:size, :size].diagonal(), 0.0)
         if begin == 0:
             self._forget_factor()
@@ -42,17 +41,17 @@ class ModelNet(WorkingSet):
         self,
         coef: np.ndarray,
         gradient: np.ndarray,
-        penalty: tuple[np.ndarray, np.ndarray],
+        penalty: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
         size: float,
         tolerance: float,
     ) -> np.ndarray:
         """Return the minimum of the model, from coefficients and the gradient of the loss there.
 
-        `size` is at least twice what the loss of the model can fall; `tolerance` is the gap that
-        may be left.
+        The penalty is its L1 and L2 part, and the bounds. `size` is at least twice what the loss of
+        the model can fall; `tolerance` is the gap that may be left.
         """
         at, m, progress = self.at, self.size, self._progress
-        at.l1[:m], at.l2[:m] = penalty
+        at.l1[:m], at.l2[:m], at.lower[:m], at.upper[:m] = penalty
         at.coef[:m] = coef
         image = self.gram[:m, :m] @ coef
         at.gradient[:m] = -gradient
@@ -95,7 +94,7 @@ class SparseRowsNet:
         self,
         coef: np.ndarray,
         derivative: np.ndarray,
-        penalty: tuple[np.ndarray, np.ndarray],
+        penalty: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
         tolerance: float,
     ) -> np.ndarray:
         """Return the minimum of the model, from coefficients and derivatives of the losses there.
@@ -108,7 +107,7 @@ class SparseRowsNet:
         at = Coordinates(fields)
         at.coef[:], at.square[:] = coef, self._square
         at.l1[:], at.l2[:] = penalty[0] / self._total, penalty[1] / self._total
-        at.lower[:], at.upper[:] = -np.inf, np.inf
+        at.lower[:], at.upper[:] = penalty[2:]
         residual = np.divide(
             -derivative / self._total, root, out=np.zeros_like(root), where=root > 0
         )

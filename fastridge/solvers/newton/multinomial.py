@@ -20,9 +20,10 @@ from fastridge.runtime.threads import run_slices, taken
 from fastridge.solvers.direct.cholesky import Factor
 from fastridge.solvers.direct.graded_svd import rounding
 from fastridge.solvers.newton.conjugate import newton_step
-from fastridge.solvers.newton.iterate import Found, Weights, iterate
+from fastridge.solvers.newton.iterate import Found, Weights, goal_of, iterate
 from fastridge.solvers.newton.primal import COLUMNS_AT_ONCE, SAMPLE_TOL, SAMPLED_VALUES
 from fastridge.solvers.newton.problem import LEAST_PENALTY, NewtonResult, not_converged
+from fastridge.solvers.newton.row_space import RowSpace
 from fastridge.statistics.accumulate import SLICE_FLOPS
 
 MOST_UNKNOWNS = 1200
@@ -53,13 +54,43 @@ def minimise_classes(
         weights = Weights(np.zeros((loss.n_classes, design.shape[1])), objective.null_intercept())
     else:
         weights = weights_at_pilot(start, design.pilot)
+    space = RowSpace.of(design, penalty) if penalty.min() > LEAST_PENALTY else None
+    if space is not None:
+        found, done = _in_row_space(space, objective, weights, tol=tol, max_iter=max_iter)
+        if done:
+            return result_of_classes(objective, found)
+        weights = found.weights
     sampled = objective.sampled()
     if sampled is not None:
         there = weights_at_pilot(weights, sampled.design.pilot - design.pilot)
         there = iterate(sampled, there, tol=SAMPLE_TOL, max_iter=max_iter).evaluation.weights
         weights = weights_at_pilot(there, design.pilot - sampled.design.pilot)
-    found = iterate(objective, weights, tol=tol, max_iter=max_iter)
+    found = iterate(objective, weights, tol=tol, max_iter=max_iter, trusting=True)
     return result_of_classes(objective, found)
+
+
+def _in_row_space(
+    space: RowSpace, objective: "ClassObjective", weights: Weights, *, tol: float, max_iter: int
+) -> tuple[Found, bool]:
+    """Return the end of an iteration in the space of the rows, and whether it is one for X, too."""
+    design, loss = objective.design, objective.loss.rows(objective.design.counted)
+    rows, away = space.design, design.centre - design.pilot
+    inner = ClassObjective(rows, loss, np.ones(rows.shape[1]))
+    theta = (
+        space.coordinates(weights.coef)
+        if weights.coef.any()
+        else np.zeros((loss.n_classes, rows.shape[1]))
+    )
+    start = Weights(theta, weights.intercept + weights.coef @ away)
+    start = weights_at_pilot(start, rows.pilot)
+    found = iterate(inner, start, tol=tol, max_iter=max_iter, trusting=True)
+    end = weights_at_pilot(found.weights, -rows.pilot)
+    coef = space.coef(end.coef)
+    here = objective.at(Weights(coef, end.intercept - coef @ away), second=False)
+    gap = 0.5 * float((here.gradient.coef**2 / objective.penalty).sum())
+    goal = goal_of(here.objective, here.size, tol)
+    known = found._replace(evaluation=here, unseen=None)
+    return known, gap <= max(goal, found.decrement)
 
 
 def result_of_classes(objective: "ClassObjective", found: Found) -> NewtonResult:
@@ -68,14 +99,15 @@ def result_of_classes(objective: "ClassObjective", found: Found) -> NewtonResult
     here = found.evaluation
     gap = None
     if penalty.min() > LEAST_PENALTY:
-        gap = 0.5 * float((here.gradient.coef**2 / penalty).sum())
-    coef = here.weights.coef.copy()
+        gap = 0.5 * found.part * float((here.gradient.coef**2 / penalty).sum())
+    weights = found.weights
+    coef = weights.coef.copy()
     coef[:, penalty > LEAST_PENALTY] -= coef[:, penalty > LEAST_PENALTY].mean(axis=0)
-    coef, intercept = weights_at_pilot(Weights(coef, here.weights.intercept), -design.pilot)
+    coef, intercept = weights_at_pilot(Weights(coef, weights.intercept), -design.pilot)
     return NewtonResult(
         coef,
         intercept if design.fit_intercept else np.zeros(len(coef)),
-        here.objective,
+        found.objective,
         found.decrement,
         gap,
         found.n_iter,
@@ -266,7 +298,7 @@ class Factored:
             self._solve = _least_squares(upper, np.tile(penalty, K))
         self._shape = (K, q)
 
-    def solve(self, gradient: Weights, objective: float) -> Weights:
+    def solve(self, gradient: Weights, objective: float, goal: float) -> Weights:
         """Return the inverse Hessian times a gradient."""
         K, q = self._shape
         flat = np.empty((K, q))
@@ -311,13 +343,13 @@ class _Multiplied:
         )
         self._diagonal[self._diagonal == 0.0] = 1.0
 
-    def solve(self, gradient: Weights, objective: float) -> Weights:
+    def solve(self, gradient: Weights, objective: float, goal: float) -> Weights:
         """Return the inverse Hessian times a gradient, as far as the objective is from its end."""
         away = self._design.centre - self._design.pilot
         about = gradient.coef - np.outer(gradient.intercept, away)
         right = np.hstack([about, gradient.intercept[:, None]])
         right[:, self._free] -= right[:, self._free].mean(axis=0)
-        found = newton_step(self._times, self._diagonal, right, objective)
+        found = newton_step(self._times, self._diagonal, right, objective, goal)
         found[:, self._free] -= found[:, self._free].mean(axis=0)  # it changes no probability
         coef = found[:, :-1]
         return Weights(coef, found[:, -1] - coef @ away)

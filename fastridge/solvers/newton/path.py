@@ -13,23 +13,28 @@ import numpy as np
 from fastridge.designs.design import Design
 from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
+from fastridge.penalties.elastic_net import Bounds
 from fastridge.solvers.newton import primal
 from fastridge.solvers.newton.active_newton import ActiveNewton
 from fastridge.solvers.newton.iterate import Found, Weights, iterate
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
-from fastridge.solvers.newton.solve import factors_hessian, solve_rows
+from fastridge.solvers.newton.solve import factors_hessian, is_smooth, solve_rows
 
 
 class UnitPenalty(NamedTuple):
-    """The penalty at strength 1: of each feature the factor of the L2 part, and of the L1 part."""
+    """The penalty at strength 1: of each feature the factor of the L2 part, and of the L1 part.
+
+    `bounds` are the least and the largest coefficients.
+    """
 
     l2: np.ndarray
     l1: np.ndarray | None
+    bounds: Bounds | None = None
 
     def at(self, strength: float) -> "UnitPenalty":
         """Return the penalty at a strength."""
         l1 = None if self.l1 is None or strength == 0.0 else strength * self.l1
-        return UnitPenalty(strength * self.l2, l1)
+        return self._replace(l2=strength * self.l2, l1=l1)
 
 
 def solve_path(
@@ -83,13 +88,14 @@ class Walk:
 
     def _minimum(self, penalty: UnitPenalty) -> NewtonResult:
         options: dict[str, Any] = {"tol": self.tol, "max_iter": self.max_iter}
-        if penalty.l1 is not None and penalty.l1.any():
+        if not is_smooth(penalty.l1, penalty.bounds):
             if self._active is None:
+                options["bounds"] = penalty.bounds
                 self._active = ActiveNewton(self.design, self.loss, self.start, **options)
             return self._active.to(penalty.l1, penalty.l2)
         if isinstance(self.loss, LossOfRows):
             problem = SmoothProblem(self.design, self.loss, penalty.l2)
-            if factors_hessian(problem, penalty.l1):
+            if factors_hessian(problem, penalty.l1, penalty.bounds):
                 return self._continued(problem)
         self._last = None
         return solve_rows(self.design, self.loss, penalty.l2, self.start, **options)
@@ -105,7 +111,9 @@ class Walk:
             weights, hessian = primal.beginning(
                 objective, self.start, tol=self.tol, max_iter=self.max_iter
             )
-        self._last = iterate(objective, weights, hessian, tol=self.tol, max_iter=self.max_iter)
+        self._last = iterate(
+            objective, weights, hessian, tol=self.tol, max_iter=self.max_iter, trusting=True
+        )
         return primal.result_of(problem, self._last)
 
 

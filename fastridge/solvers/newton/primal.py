@@ -35,7 +35,7 @@ def minimise(
 ) -> NewtonResult:
     """Minimise from a start, or the null model, until ``g'H^-1 g <= tol^2 F``."""
     weights, hessian = beginning(objective, start, tol=tol, max_iter=max_iter)
-    found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter)
+    found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter, trusting=True)
     return result_of(objective.problem, found)
 
 
@@ -69,12 +69,12 @@ def result_of(problem: SmoothProblem, found: Found) -> NewtonResult:
     design, here, hessian = problem.design, found.evaluation, found.hessian
     gap = None
     if not len(problem.free) and hessian.name != "newton-cd":
-        gap = 0.5 * float((here.gradient.coef**2 / problem.penalty).sum())
-    coef, intercept = at_pilot(here.weights, -design.pilot)
+        gap = 0.5 * found.part * float((here.gradient.coef**2 / problem.penalty).sum())
+    coef, intercept = at_pilot(found.weights, -design.pilot)
     return NewtonResult(
         coef,
         intercept if design.fit_intercept else 0.0,
-        here.objective,
+        found.objective,
         found.decrement,
         gap,
         found.n_iter,
@@ -174,7 +174,7 @@ class _Hessian(NamedTuple):
         """Name of the solver that used it."""
         return "newton-eigh" if self.factor is None else "newton-cholesky"
 
-    def solve(self, gradient: Weights, objective: float) -> Weights:
+    def solve(self, gradient: Weights, objective: float, goal: float) -> Weights:
         """Return the inverse Hessian times a gradient."""
         if not self.fit_intercept:
             return Weights(self._solved(gradient.coef), 0.0)

@@ -39,11 +39,11 @@ class _Hessian:
         self._diagonal = np.append(squares + self._penalty, max(total, 1e-300))
         self._diagonal[self._diagonal == 0.0] = 1.0
 
-    def solve(self, gradient: Weights, objective: float) -> Weights:
+    def solve(self, gradient: Weights, objective: float, goal: float) -> Weights:
         """Return the inverse Hessian times a gradient, as far as the objective is from its end."""
         away = self._design.centre - self._design.pilot
         about = np.append(gradient.coef - away * gradient.intercept, gradient.intercept)
-        found = newton_step(self._times, self._diagonal, about, objective)
+        found = newton_step(self._times, self._diagonal, about, objective, goal)
         return Weights(found[:-1], float(found[-1] - away @ found[:-1]))
 
     def _times(self, v: np.ndarray) -> np.ndarray:

@@ -61,6 +61,13 @@ class Separation(NamedTuple):
     n_rows: int
 
 
+class Cone(NamedTuple):
+    """Which coefficients may fall and rise without end, each of shape (kinds, n_features)."""
+
+    fall: np.ndarray
+    rise: np.ndarray
+
+
 class Margins(Protocol):
     """Numbers for each row, linear in a direction, that no direction of separation lowers."""
 
@@ -182,8 +189,9 @@ def find_separation(
     weights: Weights,
     decrement: float,
     usual: float,
+    cone: Cone | None = None,
 ) -> Separation | None:
-    """Return a direction of separation, or None.
+    """Return a direction of separation, in a cone if there is one, or None.
 
     `design` has the columns without a penalty, `eta` are the linear predictors at the coefficients
     and intercepts `weights` of these columns, `decrement` is twice what a Newton step would win
@@ -199,7 +207,7 @@ def find_separation(
         nearly = (losses <= least[:, None]) & margins.exist & counted[:, None]
         if not nearly.any():
             return None
-        return _Search(design, margins, nearly, counted).run(weights)
+        return _Search(design, margins, nearly, counted, cone).run(weights)
 
 
 def find_in_rows(design: Design, margins: Margins) -> Separation | None:
@@ -241,7 +249,12 @@ class _Search:
     """
 
     def __init__(
-        self, design: Design, margins: Margins, nearly: np.ndarray, counted: np.ndarray
+        self,
+        design: Design,
+        margins: Margins,
+        nearly: np.ndarray,
+        counted: np.ndarray,
+        cone: Cone | None = None,
     ) -> None:
         self.design, self.margins, self.nearly = design, margins, nearly
         self.length = np.sqrt(design.squares / design.sum_weights)
@@ -251,6 +264,10 @@ class _Search:
         self.others = ~nearly & margins.exist & counted[:, None]
         self.n_rows = int(np.count_nonzero(counted))
         self.shape = margins.kinds, len(varies) + 1
+        free = np.ones(self.shape, dtype=bool)
+        self.falls, self.rises = free, free.copy()
+        if cone is not None:
+            self.falls[:, :-1], self.rises[:, :-1] = cone
 
     def run(self, weights: Weights) -> Separation | None:
         """Return a direction of separation, or None."""
@@ -313,14 +330,22 @@ class _Search:
         gram[constant, constant] = 1.0
         values, vectors = np.linalg.eigh(gram)
         null = values <= _NULL * values[-1]
-        basis = np.linalg.qr(vectors[:, null] / unit[:, None])[0]
+        directions = vectors[:, null] / unit[:, None]
+        if self.shape[0] > 1 and not (self.falls & self.rises).all():
+            # all classes may move together, to where coefficients may grow
+            together = np.tile(np.eye(self.shape[1]), (self.shape[0], 1))
+            directions = np.hstack([directions, together])
+        basis = np.linalg.qr(directions)[0]
         return _NullSpace(basis, vectors[:, ~null] * unit[:, None])
 
     def _separation(self, direction: np.ndarray) -> Separation | None:
         """Return what a direction separates, or None if it lowers a margin."""
         margins = self._margins_of(direction)
-        largest = float(margins[self.nearly].max())
-        if not largest > _SMALLEST_MARGIN * np.abs(direction).max():
+        largest, size = float(margins[self.nearly].max()), np.abs(direction).max()
+        if not largest > _SMALLEST_MARGIN * size:
+            return None
+        outside = ((direction < 0.0) & ~self.falls) | ((direction > 0.0) & ~self.rises)
+        if np.abs(direction[outside]).max(initial=0.0) > _SLACK * size:
             return None
         if margins[self.nearly].min() < -_SLACK * largest:
             return None
@@ -363,10 +388,12 @@ class _Search:
         if not size > 0.0:
             return None
         chosen = np.unique(np.linspace(0, len(index) - 1, _ROWS).astype(int))
+        one = np.eye(self.falls.size)
+        held = np.vstack([one[~self.falls.ravel()], -one[~self.rises.ravel()]])
         for _ in range(_MOST_PROGRAMMES):
-            if len(chosen) * basis.shape[1] > _MOST_VALUES:
+            if (len(chosen) + len(held)) * basis.shape[1] > _MOST_VALUES:
                 return None
-            rows = self._rows(index[chosen]) @ basis
+            rows = np.vstack([self._rows(index[chosen]), held]) @ basis
             zeros = np.zeros(len(rows))
             z = linprog(-goal / size, -rows, zeros, bounds=(-1.0, 1.0), options=_OPTIONS).x
             if z is None or not goal @ z > _SMALLEST_MARGIN * size:
@@ -387,6 +414,7 @@ class _Search:
         equal = equal if null is None else null.complement.T
         cost = np.ones(self.shape)
         cost[:, -1] = 0.0
+        ends = np.where(np.concatenate([self.rises.ravel(), self.falls.ravel()]), np.inf, 0.0)
         for _ in range(2):
             if (len(chosen) + len(equal)) * cost.size > _MOST_VALUES // 4:
                 return None
@@ -397,6 +425,7 @@ class _Search:
                 -grows[chosen].astype(float),
                 np.hstack([equal, -equal]),
                 np.zeros(len(equal)),
+                np.column_stack([np.zeros(len(ends)), ends]),
                 options=_OPTIONS,
             ).x
             if twice is None:

@@ -11,6 +11,7 @@ import numpy as np
 from fastridge.designs.design import Design
 from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
+from fastridge.penalties.elastic_net import Bounds
 from fastridge.solvers.newton import dual, primal
 from fastridge.solvers.newton.active_newton import ActiveNewton
 from fastridge.solvers.newton.in_cache import minimise_in_cache
@@ -28,19 +29,21 @@ def solve(
     start: Weights | None = None,
     *,
     l1: np.ndarray | None = None,
+    bounds: Bounds | None = None,
     tol: float,
     max_iter: int,
 ) -> NewtonResult:
     """Minimise from a start, coefficients and intercept, or from the null model.
 
-    `l1` holds the L1 penalty of each feature, in addition to the L2 penalty of the problem.
+    `l1` holds the L1 penalty of each feature, in addition to the L2 penalty of the problem, and
+    `bounds` the least and the largest coefficients.
     """
     design = problem.design
     n, p = design.n_counted, design.shape[1]
+    if not is_smooth(l1, bounds):
+        options: dict[str, Any] = {"bounds": bounds, "tol": tol, "max_iter": max_iter}
+        return ActiveNewton(design, problem.loss, start, **options).to(l1, problem.penalty)
     objective = primal.Objective(problem)
-    if l1 is not None and l1.any():
-        newton = ActiveNewton(design, problem.loss, start, tol=tol, max_iter=max_iter)
-        return newton.to(l1, problem.penalty)
     if p > n > len(problem.free) and n <= _MOST_FACTORED:
         found = dual.minimise(problem, tol=tol, max_iter=max_iter)
         if found is not None and _is_attained(objective, found):
@@ -56,9 +59,11 @@ def solve(
     return primal.minimise(objective, start, tol=tol, max_iter=max_iter)
 
 
-def factors_hessian(problem: SmoothProblem, l1: np.ndarray | None) -> bool:
+def factors_hessian(
+    problem: SmoothProblem, l1: np.ndarray | None, bounds: Bounds | None = None
+) -> bool:
     """Return whether `solve` would factor Hessians of the coefficients."""
-    if l1 is not None and l1.any():
+    if not is_smooth(l1, bounds):
         return False
     n, p = problem.design.n_counted, problem.design.shape[1]
     if p > n > len(problem.free) and n <= _MOST_FACTORED:
@@ -85,12 +90,17 @@ def solve_classes(
     start: Weights | None = None,
     *,
     l1: np.ndarray | None = None,
+    bounds: Bounds | None = None,
     tol: float,
     max_iter: int,
 ) -> NewtonResult:
-    """Minimise the multinomial loss with ``1/2 sum_kj penalty_j coef_kj^2`` for all classes."""
-    if l1 is not None and l1.any():
-        return ActiveNewton(design, loss, start, tol=tol, max_iter=max_iter).to(l1, penalty)
+    """Minimise the multinomial loss with ``1/2 sum_kj penalty_j coef_kj^2`` for all classes.
+
+    Bounds are those of all classes, or have a row for each.
+    """
+    if not is_smooth(l1, bounds):
+        options: dict[str, Any] = {"bounds": bounds, "tol": tol, "max_iter": max_iter}
+        return ActiveNewton(design, loss, start, **options).to(l1, penalty)
     return minimise_classes(design, loss, penalty, start, tol=tol, max_iter=max_iter)
 
 
@@ -105,3 +115,8 @@ def solve_rows(
     if isinstance(loss, ClassesOfRows):
         return solve_classes(design, loss, penalty, start, **options)
     return solve(SmoothProblem(design, loss, penalty), start, **options)
+
+
+def is_smooth(l1: np.ndarray | None, bounds: Bounds | None) -> bool:
+    """Return whether a penalty has neither an L1 part nor bounds."""
+    return bounds is None and (l1 is None or not l1.any())

@@ -14,9 +14,10 @@ from fastridge._kernels.attributes import computed_once
 from fastridge.designs.expansion import ClassExpansion, Expansion, RowLosses
 from fastridge.designs.passes import KIND, Passes, Sums
 from fastridge.losses.smooth import SmoothLoss
+from fastridge.penalties.elastic_net import Bounds
 from fastridge.solvers.newton import primal
 from fastridge.solvers.newton.active_newton import ActiveNewton
-from fastridge.solvers.newton.iterate import Weights, iterate
+from fastridge.solvers.newton.iterate import Found, Weights, iterate
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
 from fastridge.solvers.newton.streamed_sums import (
     GRADIENT,
@@ -228,6 +229,10 @@ class StreamedObjective(RepeatedPasses, primal.Objective):
         """Return the objective where the losses have this sum."""
         return value - self.problem.least_value + self.problem.penalty_of(coef)
 
+    def result(self, found: Found) -> NewtonResult:
+        """Return the result of an iteration."""
+        return primal.result_of(self.problem, found)
+
 
 def _are_same(one: Weights, other: Weights) -> bool:
     size = max(np.abs(one.coef).max(initial=0.0), 1e-300)
@@ -248,7 +253,9 @@ class Start(NamedTuple):
     sum_weights: float = 1.0
 
 
-def start_of_sample(sample: SmoothProblem, l1: np.ndarray | None = None) -> Start | None:
+def start_of_sample(
+    sample: SmoothProblem, l1: np.ndarray | None = None, bounds: Bounds | None = None
+) -> Start | None:
     """Return the minimum of the problem of a sample and its Hessian; None if it has none.
 
     Both are about the pilot of the sample. A small penalty, of a row or so in units of each column,
@@ -266,13 +273,13 @@ def start_of_sample(sample: SmoothProblem, l1: np.ndarray | None = None) -> Star
         weights = Weights(np.zeros(design.shape[1]), problem.null_predictor)
         options: dict[str, Any] = {"tol": _SAMPLE_TOL, "max_iter": _SAMPLE_STEPS}
         try:
-            if l1 is not None:
-                result = ActiveNewton(design, loss, **options).to(l1, penalty)
-                here = Weights(result.coef, result.intercept)
-                here, hessian = primal.at_pilot(here, design.pilot), None
-            else:
+            if l1 is None and bounds is None:
                 found = iterate(primal.Objective(problem), weights, **options)
                 here, hessian = found.evaluation.weights, found.hessian
+            else:
+                result = ActiveNewton(design, loss, bounds=bounds, **options).to(l1, penalty)
+                here = Weights(result.coef, result.intercept)
+                here, hessian = primal.at_pilot(here, design.pilot), None
         except (ValueError, ArithmeticError, np.linalg.LinAlgError):
             return None
     if not (np.isfinite(here.coef).all() and np.isfinite(here.intercept)):
@@ -298,5 +305,5 @@ def minimise_streamed(
     if weights is None:
         hessian = None
         weights = Weights(np.zeros(len(problem.design.pilot)), problem.null_predictor)
-    found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter)
-    return primal.result_of(problem, found)
+    found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter, trusting=True)
+    return objective.result(found)

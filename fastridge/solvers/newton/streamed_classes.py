@@ -41,11 +41,11 @@ class _Scaled:
         self._hessian, self._share = hessian, share
         self.rcond = getattr(hessian, "rcond", None)
 
-    def solve(self, gradient: Weights, objective: float) -> Weights:
+    def solve(self, gradient: Weights, objective: float, goal: float) -> Weights:
         """Return the inverse Hessian times a gradient."""
         share = self._share
         part = Weights(share * gradient.coef, share * gradient.intercept)
-        found: Weights = self._hessian.solve(part, share * objective)
+        found: Weights = self._hessian.solve(part, share * objective, share * goal)
         return found
 
 
@@ -192,5 +192,5 @@ def minimise_streamed_classes(
     if weights is None:
         hessian, weights = None, objective.null_weights()
     held: Any = objective
-    found = iterate(held, weights, hessian, tol=tol, max_iter=max_iter)
+    found = iterate(held, weights, hessian, tol=tol, max_iter=max_iter, trusting=True)
     return result_of_classes(held, found)

@@ -10,11 +10,12 @@ import numpy as np
 
 from fastridge._kernels.attributes import computed_once
 from fastridge.designs.expansion import Expansion
-from fastridge.penalties.elastic_net import Penalty
+from fastridge.penalties.elastic_net import Bounds, Penalty, penalty_within
 from fastridge.solvers.direct.cholesky import Factor
-from fastridge.solvers.newton.iterate import Weights
+from fastridge.solvers.newton.iterate import Found, Weights
 from fastridge.solvers.newton.primal import Evaluation
-from fastridge.solvers.newton.proximal import FIRST_INNER, INNER, net_minimum
+from fastridge.solvers.newton.problem import NewtonResult
+from fastridge.solvers.newton.proximal import FIRST_INNER, INNER, net_minimum, within
 from fastridge.solvers.newton.streamed import PenaltyOf, StreamedObjective, StreamedProblem
 from fastridge.solvers.problem import problem_of
 
@@ -22,27 +23,33 @@ _RIDGE = 1e-9  # of the diagonal, for a residual that is not too small
 
 
 class StreamedL1Objective(StreamedObjective):
-    """The objective about the pilot, with an L1 penalty.
+    """The objective about the pilot, with an L1 penalty and bounds.
 
     Parameters
     ----------
     problem : StreamedProblem
         With the L2 penalty.
-    l1_of : callable
-        The L1 penalty of each feature, from the totals.
+    l1_of : callable, optional
+        The L1 penalty of each feature, from the totals; by default none.
+    bounds : (lower, upper), optional
     """
 
-    def __init__(self, problem: StreamedProblem, l1_of: PenaltyOf) -> None:
+    def __init__(
+        self,
+        problem: StreamedProblem,
+        l1_of: PenaltyOf | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
         super().__init__(problem)
         self.hessian_cost = None
-        self._l1_of = l1_of
+        self._l1_of, self._bounds = l1_of, bounds
         self.decrement = np.inf  # of the last step
 
     @computed_once
     def penalty(self) -> Penalty:
         """Both penalties, at alpha = 1."""
-        bound = np.full(len(self.rows.pilot), np.inf)
-        return Penalty(self._l1_of(self.rows.totals), self.problem.penalty, -bound, bound)
+        l1 = None if self._l1_of is None else self._l1_of(self.rows.totals)
+        return penalty_within(l1, self.problem.penalty, self._bounds)
 
     def evaluation(self, weights: Weights, expansion: Expansion) -> Evaluation:
         """Return the evaluation that sums of all rows give."""
@@ -57,6 +64,10 @@ class StreamedL1Objective(StreamedObjective):
     def hessian_at(self, evaluation: Evaluation) -> Any:
         """Return the expansion at an evaluation."""
         return _Model(self)
+
+    def result(self, found: Found) -> NewtonResult:
+        """Return the result of an iteration, within the bounds."""
+        return within(super().result(found), self.penalty, found.evaluation.gradient.coef)
 
     def l1_norm(self, coef: np.ndarray) -> float:
         """Return the L1 penalty of coefficients."""

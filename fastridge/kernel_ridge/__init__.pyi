@@ -1,0 +1,3 @@
+from fastridge.kernel_ridge.kernel_ridge import KernelRidge as KernelRidge
+
+__all__ = ["KernelRidge"]

@@ -1,0 +1,158 @@
+"""What kernel models share: their kernel, checks of rows, and predictions."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike
+from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from fastridge._docstrings import documented
+from fastridge._typing import Matrix, RowsLike
+from fastridge._validation import check_weight, dtype_of_rows, numeric_targets, refuse_array_api
+from fastridge.designs.kernel_functions import DENSE_ONLY, Kernel, kernel_of
+from fastridge.designs.kernel_matrix import (
+    FunctionKernel,
+    GivenKernel,
+    KernelMatrix,
+    PackedKernel,
+    SparseKernel,
+)
+from fastridge.designs.kernel_products import kernel_products
+from fastridge.linear_model import parameter_texts as linear
+from fastridge.linear_model.constraints import Constraints
+from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
+from fastridge.runtime.threads import resolve_threads
+
+KERNEL_NAMES = {*PAIRWISE_KERNEL_FUNCTIONS, "precomputed"}
+KERNEL_CONSTRAINTS: Constraints = {
+    "kernel": [StrOptions(KERNEL_NAMES), callable],
+    "kernel_params": [dict, None],
+}
+
+
+class KernelModelMixin:
+    """The kernel of a model, checks of its rows, and `predict`."""
+
+    kernel: str | Callable[..., float]
+    degree: float
+    coef0: float
+    kernel_params: dict[str, Any] | None
+    n_threads: int | None
+    dual_coef_: np.ndarray
+    X_fit_: Matrix
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.sparse = self.kernel not in DENSE_ONLY
+        tags.input_tags.pairwise = self.kernel == "precomputed"
+        tags.input_tags.positive_only = self.kernel in DENSE_ONLY
+        return tags
+
+    def _check_fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None
+    ) -> tuple[Matrix, np.ndarray, np.ndarray | None]:
+        """Return rows, targets as they are given, and weights."""
+        refuse_array_api(X=X, y=y)
+        refuse_malformed(X)
+        refuse_malformed(y, "y")
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=("csr", "csc"),
+            accept_large_sparse=True,
+            multi_output=True,
+            y_numeric=True,
+            dtype=dtype_of_rows(X),
+        )
+        X, y = in_canonical_form(X), numeric_targets(y)
+        if self.kernel == "precomputed" and X.shape[0] != X.shape[1]:
+            raise ValueError(
+                "kernel='precomputed' needs the kernel matrix, of shape (n_samples, n_samples), "
+                f"got X of shape {X.shape}."
+            )
+        return X, y, check_weight(sample_weight, X)
+
+    def _check_values(self, kernel: Kernel, X: Matrix) -> None:
+        if sp.issparse(X) and kernel.name in DENSE_ONLY:
+            raise TypeError(
+                f"kernel={kernel.name!r} needs dense rows, got a sparse matrix: use X.toarray()."
+            )
+        if kernel.name in DENSE_ONLY and X.min() < 0:
+            raise ValueError(
+                f"Negative values in data passed to {type(self).__name__}: "
+                f"kernel={kernel.name!r} needs values of at least 0."
+            )
+
+    def _kernel(self, gamma: float | None, n_features: int) -> Kernel:
+        return kernel_of(
+            self.kernel, gamma, self.coef0, self.degree, self.kernel_params, n_features
+        )
+
+    @documented(linear.PREDICT)
+    def predict(self, X: RowsLike) -> np.ndarray:
+        """Predict targets, the sum of the kernel functions of the fitted rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows; with ``kernel="precomputed"`` their kernel values with the rows of the fit, of
+            shape (n_samples, n_samples_fit).
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predicted targets.
+
+        Raises: NotFittedError, ValueError
+        """
+        check_is_fitted(self, "dual_coef_")
+        refuse_array_api(X=X)
+        refuse_malformed(X)
+        X = validate_data(
+            self,
+            X,
+            accept_sparse=("csr", "csc"),
+            accept_large_sparse=True,
+            dtype=dtype_of_rows(X),
+            reset=False,
+        )
+        X = in_canonical_form(X)
+        coef = self.dual_coef_
+        if self.kernel == "precomputed":
+            return X @ coef
+        kernel = self._kernel(self._fitted_gamma(), X.shape[1])
+        self._check_values(kernel, X)
+        vectors = coef.reshape(len(coef), -1).T
+        products = kernel_products(kernel, X, self.X_fit_, vectors, resolve_threads(self.n_threads))
+        return products[0] if coef.ndim == 1 else products.T
+
+    def _fitted_gamma(self) -> float | None:
+        raise NotImplementedError
+
+
+def matrix_of(kernel: Kernel, X: Matrix) -> KernelMatrix:
+    """Return the kernel matrix of rows."""
+    if kernel.name == "callable":
+        return FunctionKernel(kernel, X)
+    if not isinstance(X, np.ndarray):
+        if kernel.is_of_products:
+            return SparseKernel(kernel, X)
+        X = X.toarray()
+    return GivenKernel(kernel, X) if kernel.name == "precomputed" else PackedKernel(kernel, X)
+
+
+def counted_rows(
+    kernel: Kernel, X: Matrix, weight: np.ndarray | None
+) -> tuple[Matrix, np.ndarray | slice]:
+    """Return the rows whose weight is above 0, and their indices."""
+    if weight is None or weight.all():
+        return X, slice(None)
+    index = np.flatnonzero(weight)
+    some = X[index]
+    return (some[:, index] if kernel.name == "precomputed" else some), index

@@ -1,0 +1,1 @@
+"""Solvers of kernel ridge: (K + alpha I) c = y, directly, from some rows, and by iteration."""
