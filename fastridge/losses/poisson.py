@@ -1,7 +1,7 @@
 """The Poisson loss, of counts and rates."""
 
 import numpy as np
-from scipy.special import xlog1py, xlogy
+from scipy.special import xlogy
 
 from fastridge.losses.smooth import SmoothLoss
 
@@ -40,5 +40,6 @@ class Poisson(SmoothLoss):
         """See `SmoothLoss`."""
         mean = np.exp(eta)
         relative = (1.0 - share) * (y - mean) / mean  # change of the mean
-        found: np.ndarray = mean * (xlog1py(1.0 + relative, relative) - relative)
+        logs = np.log1p(np.maximum(relative, -1.0 + 1e-16))
+        found: np.ndarray = mean * ((1.0 + relative) * logs - relative)
         return found

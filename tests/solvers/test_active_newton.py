@@ -65,10 +65,10 @@ def test_divergence_is_that_of_its_definition(loss):
     eta, share = rng.standard_normal(6), 0.7
     found = law.divergence(y, eta, share)
     for k in range(6):
-        slope = share * law.derivative(y[k : k + 1], eta[k : k + 1])[0]
+        derivative = share * law.derivative(y[k : k + 1], eta[k : k + 1])[0]
 
-        def tilted(e, k=k, slope=slope):
-            return law.value(y[k : k + 1], e)[0] - slope * e[0]
+        def tilted(e, k=k, derivative=derivative):
+            return law.value(y[k : k + 1], e)[0] - derivative * e[0]
 
         least = minimize(tilted, eta[k : k + 1], method="Nelder-Mead", tol=1e-12).fun
         assert found[k] == pytest.approx(tilted(eta[k : k + 1]) - least, abs=1e-9)
@@ -165,6 +165,34 @@ def test_many_sparse_columns_without_a_gram_matrix_end_as_dense_ones(monkeypatch
     assert sparse.n_hessians < dense.n_hessians
     assert found.objective == pytest.approx(wanted.objective, rel=1e-7)
     assert found.gap <= 1e-6 * found.objective
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_classes_with_too_many_unknowns_for_a_hessian_end_at_the_same_minimum(sparse, monkeypatch):
+    X, y = rows(60, 20, 3, share=0.5)
+    X = sp.csc_matrix(X) if sparse else X
+    law, l1 = ClassesOfRows(y, 3), np.full(20, 1.0)
+    options = {"tol": 1e-7, "max_iter": 300}
+    design = design_for_columns(X, None, True, 1)
+    wanted = ActiveNewton(design, law, **options).to(l1, np.zeros(20))
+    monkeypatch.setattr(active_newton, "_MOST_PAIRS", 1)
+    found = ActiveNewton(design, law, **options).to(l1, np.zeros(20))
+    assert found.not_converged is None
+    assert found.objective == pytest.approx(wanted.objective, rel=1e-9)
+
+
+def test_many_dense_columns_with_bounds_do_without_a_gram_matrix(monkeypatch):
+    X, y = rows(30, 60)
+    law, l2 = LossOfRows(Logistic(), 2.0 * y - 1.0), np.full(60, 0.5)
+    bounds = np.zeros(60), np.full(60, 0.1)
+    options = {"bounds": bounds, "tol": 1e-8, "max_iter": 300}
+    design = design_for_columns(X, None, True, 1)
+    wanted = ActiveNewton(design, law, **options).to(None, l2)
+    monkeypatch.setattr(active_newton, "_MOST_GRAM_SLOW", 1)
+    found = ActiveNewton(design, law, **options).to(None, l2)
+    assert_allclose(found.coef, wanted.coef, atol=1e-6)
+    assert found.coef.min() >= 0.0
+    assert 0.0 <= found.gap <= 1e-6 * found.objective
 
 
 def test_path_reads_all_columns_seldom():

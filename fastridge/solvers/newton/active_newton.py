@@ -25,8 +25,8 @@ from fastridge.solvers.newton.iterate import (
     is_rounding,
     low_enough,
 )
-from fastridge.solvers.newton.losses_at_rows import expand, null_intercept
-from fastridge.solvers.newton.model_net import ModelNet, SparseRowsNet
+from fastridge.solvers.newton.losses_at_rows import expand, least_value, null_intercept
+from fastridge.solvers.newton.model_net import ModelNet, RowsNet
 from fastridge.solvers.newton.problem import NewtonResult, not_converged
 from fastridge.solvers.newton.screening import Screen
 
@@ -40,6 +40,7 @@ _CHEAP = 4e6  # multiplications of a Hessian
 _MOST_GRAM = 600  # sparse columns of a Gram matrix
 _MOST_GRAM_SLOW = 4000  # the same where sweeps over residuals converge slowly
 _PATIENCE = 200  # such sweeps in a step
+_MOST_PAIRS = 3000  # of classes and features with a common Hessian
 _CLOSER = 3  # tenths of the tolerance that are tried for a gap
 _KEPT_CHEAP = 1e-2
 
@@ -75,6 +76,7 @@ class ActiveNewton:
         self._lower, self._upper = np.full((2, self.K, design.shape[1]), [[[-np.inf]], [[np.inf]]])
         self._lower[:], self._upper[:] = lower, upper
         self._limited = bounds is not None
+        self._least = least_value(loss, design)
         self.columns = columns_of(design)
         self.screen = Screen(design, self.columns)
         p = design.shape[1]
@@ -188,7 +190,7 @@ class ActiveNewton:
         converged, sizes = self._minimise(self.tol)
         gap, tol = self._gap(sizes), self.tol
         for _ in range(_CLOSER):
-            least = self._objective(self.here.found.value, self.here.coef) - self.here.found.least
+            least = self._objective(self.here.found.value, self.here.coef) - self._least
             if not converged or gap is None or gap <= self.tol * abs(least):
                 break
             tol *= 0.1
@@ -217,7 +219,8 @@ class ActiveNewton:
         self._join((self._sizes(near * l1) >= near * l1) & (l1 > 0.0))
         next_near = 1.0 if reached > 1.5 else 0.999 * max(_NEAR, 2.0 - reached) / reached
         while True:
-            converged = self._newton(tol)
+            alone = self.K > 1 and len(self.features) > _MOST_PAIRS
+            converged = self._by_classes(tol) if alone else self._newton(tol)
             if not converged:
                 return False, self._sizes(l1)
             sizes = self._sizes(next_near * l1)  # enough to begin at the next penalty of a path
@@ -231,8 +234,8 @@ class ActiveNewton:
         decrement, fresh, want_new = np.inf, False, False
         for _ in range(1000):
             here = self.here
-            size = abs(here.found.value) + abs(here.found.least)
-            least = objective - here.found.least
+            size = abs(here.found.value) + abs(self._least)
+            least = objective - self._least
             goal = goal_of(least, size, tol)
             rows_net = self._rows_net()
             if rows_net is not None:
@@ -292,23 +295,73 @@ class ActiveNewton:
 
     # ---- the model ----
 
-    def _rows_net(self) -> SparseRowsNet | None:
+    def _rows_net(self) -> RowsNet | None:
         """Return the model without a Gram matrix, where that would be large; else None."""
-        if self.K > 1 or not isinstance(self.columns, SparseColumns):
+        if self.K > 1 or len(self.features) <= self._most_gram():
             return None
-        m = len(self.features)
-        if m <= (_MOST_GRAM if self._patient else _MOST_GRAM_SLOW):
-            return None
-        found, intercept = self.here.found, self.design.fit_intercept
-        net = SparseRowsNet(self.columns, found.curvature, fit_intercept=intercept)
-        self._away, self._curvatures = net.away[:, None], None
-        self._inverse = np.array([[1.0 / found.curvature.sum() if intercept else 0.0]])
+        net, inverse = self._net_of_rows(0, np.arange(len(self.features)))
+        self._away, self._inverse = net.away[:, None], np.array([[inverse]])
+        self._curvatures = None
         return net
 
+    def _most_gram(self) -> int:
+        """Return how many columns may have a Gram matrix."""
+        if isinstance(self.columns, SparseColumns):
+            return _MOST_GRAM if self._patient else _MOST_GRAM_SLOW
+        return max(_MOST_GRAM_SLOW, self.design.shape[0])
+
+    def _net_of_rows(self, k: int, some: np.ndarray) -> tuple[RowsNet, float]:
+        """Return the model of some unknowns of a class, and the inverse Hessian of its intercept.
+
+        The others stay.
+        """
+        h, intercept = self.here.found.curvature_of(k), self.design.fit_intercept
+        block, centre = self.columns.sparse_block(self._place[self.features[some]])
+        net = RowsNet(block, centre, h, fit_intercept=intercept)
+        return net, 1.0 / float(h.sum()) if intercept else 0.0
+
+    def _by_classes(self, tol: float) -> bool:
+        """Take steps of one class after the other, where unknowns are too many for one Hessian."""
+        self._set_penalty()
+        self._curvatures = None
+        promised = np.full(self.K, np.inf)
+        while True:
+            for k in range(self.K):
+                here = self.here
+                objective = self._objective(here.found.value, here.coef)
+                goal, size = goal_of(objective, abs(here.found.value), tol), abs(here.found.value)
+                some = np.flatnonzero(self.classes == k)
+                net, inverse = self._net_of_rows(k, some)
+                step, moved = np.zeros_like(here.coef), np.zeros(self.K)
+                penalty = tuple(values[some] for values in (*self._penalty, *self._bounds))
+                new = net.minimum(here.coef[some], here.found.derivative[k], penalty, 0.1 * goal)
+                step[some] = new - here.coef[some]
+                moved[k] = -inverse * here.found.totals[k] - float(step[some] @ net.away)
+                gradient = here.gradient.copy()
+                gradient[some] -= net.away * here.found.totals[k]
+                promised[k] = max(0.0, self._promised(gradient, step))
+                if promised[k] > goal / self.K:
+                    there = self._after(step, moved, objective, promised[k], size)
+                    self.here = here if there is None else there
+                    promised[k] *= there is not None
+            self.decrement = float(promised.sum())
+            if self.decrement <= goal:
+                return True
+            if self._n_iter >= self.max_iter:
+                return False
+            self._n_iter += 1
+
+    def _promised(self, gradient: np.ndarray, step: np.ndarray) -> float:
+        """Return the decrease that a step promises to first order, with the whole penalty."""
+        (l1, l2), old = self._penalty, self.here.coef
+        new = old + step
+        penalties = l1 @ (np.abs(new) - np.abs(old)) + 0.5 * (l2 @ (step * (new + old)))
+        return -float(gradient @ step + penalties)
+
     def _step(
-        self, before: float, goal: float, rows_net: SparseRowsNet | None
+        self, before: float, goal: float, rows_net: RowsNet | None
     ) -> tuple[np.ndarray, np.ndarray, float]:
-        here, (l1, l2) = self.here, self._penalty
+        here = self.here
         found = here.found
         gradient = here.gradient - self._away @ found.totals
         size = found.model_size()
@@ -325,10 +378,7 @@ class ActiveNewton:
             )
         step = new - here.coef
         intercept_step = -(self._inverse @ found.totals) - step @ self._away
-        promised = -float(gradient @ step)
-        promised -= float(l1 @ (np.abs(new) - np.abs(here.coef)))
-        promised -= 0.5 * float(l2 @ ((new - here.coef) * (new + here.coef)))
-        return step, intercept_step, promised
+        return step, intercept_step, self._promised(gradient, step)
 
     def _renew(self) -> None:
         self._curvatures = self.here.found.curvatures()
@@ -358,7 +408,7 @@ class ActiveNewton:
         intercept = here.intercept - table @ self.design.centre
         if not self.design.fit_intercept:
             intercept = np.zeros(K)
-        least = self._objective(here.found.value, here.coef) - here.found.least
+        least = self._objective(here.found.value, here.coef) - self._least
         several = isinstance(self.loss, ClassesOfRows)
         return NewtonResult(
             table if several else table[0],

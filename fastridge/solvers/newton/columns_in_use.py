@@ -8,9 +8,8 @@ import scipy.sparse as sp
 
 from fastridge.designs.design import Design
 
-_HELD_VALUES = (
-    1 << 22
-)  # of dense columns that are copied: 32 MB; others are read some rows at a time
+_HELD_VALUES = 6 << 20  # of dense columns that are copied: 48 MB; others are read in X
+_WHOLE = 0.2  # of all columns: if more are in use, X is read as a whole
 _CHUNK_VALUES = 1 << 17
 
 
@@ -26,6 +25,7 @@ class DenseColumns:
         self.design = design
         self.features = np.empty(0, dtype=np.intp)
         self._held: np.ndarray | None = np.empty((0, design.shape[0]))
+        self._whole: tuple[np.ndarray, np.ndarray] | None = None
 
     def take(self, features: np.ndarray) -> None:
         """Take more columns into use."""
@@ -53,29 +53,44 @@ class DenseColumns:
     def _blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield columns, as rows of an array, for some rows of the design at a time."""
         m, n = len(self.features), self.design.shape[0]
-        if self._held is not None:
-            yield slice(None), self._held[:m]
-            return
-        step = max(64, _CHUNK_VALUES // m)
+        held, step = self._held, max(64, _CHUNK_VALUES // max(1, m))
         for begin in range(0, n, step):
             rows = slice(begin, min(begin + step, n))
-            yield rows, self._read(rows, self.features)
+            yield rows, self._read(rows, self.features) if held is None else held[:m, rows]
+
+    def _reads_whole(self) -> bool:
+        return self._held is None and len(self.features) > _WHOLE * self.design.shape[1]
 
     def predict(self, coef: np.ndarray) -> np.ndarray:
         """Return the products with coefficients (n_predictors, n_columns)."""
+        if self._reads_whole():
+            table = np.zeros((len(coef), self.design.shape[1]))
+            table[:, self.features] = coef
+            return np.ascontiguousarray(self.design.predict(table).T)
         out = np.zeros((len(coef), self.design.shape[0]))
-        if len(self.features):
-            for rows, values in self._blocks():
-                np.matmul(coef, values, out=out[:, rows])
+        if self._held is not None:
+            return np.matmul(coef, self._held[: len(self.features)], out=out)
+        for rows, values in self._blocks():
+            np.matmul(coef, values, out=out[:, rows])
         return out
 
     def correlate(self, left: np.ndarray) -> np.ndarray:
         """Return the products with vectors over the rows (n_vectors, n_samples)."""
+        if self._reads_whole():
+            self._whole = left, self.design.correlate(left.T)
+            return self._whole[1][:, self.features]
         out = np.zeros((len(left), len(self.features)))
-        if len(self.features):
-            for rows, values in self._blocks():
-                out += left[:, rows] @ values.T
+        if self._held is not None:
+            return np.matmul(left, self._held[: len(self.features)].T, out=out)
+        for rows, values in self._blocks():
+            out += left[:, rows] @ values.T
         return out
+
+    def of_all(self, left: np.ndarray) -> np.ndarray | None:
+        """Return the products of all columns with these vectors if they are the last in use."""
+        if self._whole is not None and self._whole[0] is left:
+            return self._whole[1]
+        return None
 
     def of_others(self, features: np.ndarray, left: np.ndarray) -> np.ndarray:
         """Return the products of columns that need not be in use with vectors over the rows."""
@@ -90,6 +105,11 @@ class DenseColumns:
             out += left[:, rows] @ self._read(rows, features).T
         return out
 
+    def sparse_block(self, slots: np.ndarray) -> tuple[Any, np.ndarray]:
+        """Return columns by position as a CSC matrix, and the centre that is not yet subtracted."""
+        values = np.hstack([values[slots] for _, values in self._blocks()])
+        return sp.csc_matrix(values.T), np.zeros(len(slots))
+
     def gram(
         self, left: np.ndarray, left_factors: np.ndarray, right: np.ndarray, factors: np.ndarray
     ) -> np.ndarray:
@@ -98,9 +118,10 @@ class DenseColumns:
         Factors have one row for each of the columns, or one for all.
         """
         out = np.zeros((len(left), len(right)))
+        same = left_factors is factors and np.array_equal(left, right)
         for rows, values in self._blocks():
             scaled = values[right] * factors[:, rows]
-            out += (values[left] * left_factors[:, rows]) @ scaled.T
+            out += (scaled if same else values[left] * left_factors[:, rows]) @ scaled.T
         return out
 
 
@@ -119,16 +140,12 @@ class SparseColumns:
         self.features = np.append(self.features, features)
         self.block = self.X[:, self.features].astype(np.float64)
         self.centre = self.design.centre[self.features]
-        self._squared: sp.csc_matrix | None = None
 
-    @property
-    def squared(self) -> sp.csc_matrix:
-        """The squares of the columns in use."""
-        if self._squared is None:
-            block = self.block
-            parts = block.data**2, block.indices, block.indptr
-            self._squared = sp.csc_matrix(parts, shape=block.shape)
-        return self._squared
+    def sparse_block(self, slots: np.ndarray) -> tuple[Any, np.ndarray]:
+        """Return columns by position as a CSC matrix, and the centre that is not yet subtracted."""
+        if len(slots) == len(self.features):  # in order
+            return self.block, self.centre
+        return self.block[:, slots], self.centre[slots]
 
     def predict(self, coef: np.ndarray) -> np.ndarray:
         """Return the products with coefficients (n_predictors, n_columns)."""
@@ -143,6 +160,9 @@ class SparseColumns:
             return np.zeros((len(left), 0))
         found: np.ndarray = (self.block.T @ left.T).T - left.sum(axis=1)[:, None] * self.centre
         return found
+
+    def of_all(self, left: np.ndarray) -> None:
+        """Return None: the products of all columns are never known."""
 
     def of_others(self, features: np.ndarray, left: np.ndarray) -> np.ndarray:
         """Return the products of columns that need not be in use with vectors over the rows."""

@@ -36,6 +36,13 @@ def null_intercept(loss: LossOfRows | ClassesOfRows, design: Design) -> np.ndarr
     return np.array([loss.loss.null_predictor(mean)])
 
 
+def least_value(loss: LossOfRows | ClassesOfRows, design: Design) -> float:
+    """Return the sum of the least losses that linear predictors can give."""
+    if isinstance(loss, ClassesOfRows):
+        return 0.0
+    return float(design.sum_over_rows(loss.loss.saturated(loss.y)))
+
+
 class OfOne:
     """Losses of one linear predictor."""
 
@@ -50,16 +57,15 @@ class OfOne:
         self.totals = np.array([total if design.fit_intercept else 0.0])
 
     @computed_once
-    def least(self) -> float:
-        """The sum of the least losses that linear predictors can give."""
-        return float(self._design.sum_over_rows(self._loss.loss.saturated(self._loss.y)))
-
-    @computed_once
     def curvature(self) -> np.ndarray:
         h = self._curvature
         largest = float(h.max()) or 1.0
         h = np.maximum(h, _LEAST_CURVATURE * largest)
         return h if self._design.weight is None else np.where(self._design.weight > 0.0, h, 0.0)
+
+    def curvature_of(self, k: int) -> np.ndarray:
+        """Return the curvatures; there is one linear predictor."""
+        return self.curvature
 
     def intercept_step(self) -> np.ndarray:
         return self.totals / self._curvature.sum()
@@ -105,8 +111,6 @@ class CurvaturesOfOne:
 class OfClasses:
     """The multinomial losses of a linear predictor of each class."""
 
-    least = 0.0
-
     def __init__(self, loss: ClassesOfRows, design: Design, eta: np.ndarray) -> None:
         self._loss, self._design, self._eta = loss, design, np.ascontiguousarray(eta)
         self.derivative = np.empty_like(self._eta)
@@ -134,6 +138,12 @@ class OfClasses:
         others = self.probability.copy()
         others[self._loss.y, rows] = 0.0
         return own, others.sum(axis=0)
+
+    def curvature_of(self, k: int) -> np.ndarray:
+        """Return the curvatures along the linear predictor of a class, where the others stay."""
+        h = self.weight * self.probability[k] * (1.0 - self.probability[k])
+        h = np.maximum(h, _LEAST_CURVATURE * (float(h.max()) or 1.0))
+        return np.where(self.weight > 0.0, h, 0.0)
 
     def intercept_step(self) -> np.ndarray:
         return self.curvatures().inverse_totals() @ self.totals

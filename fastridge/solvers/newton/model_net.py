@@ -1,10 +1,12 @@
 """Elastic nets that stand for a loss about a point: their Gram matrix is a Hessian."""
 
+from typing import Any
+
 import numpy as np
+import scipy.sparse as sp
 
 from fastridge._kernels import coordinate_descent, residual_sweeps
 from fastridge.solvers.coordinate_descent.working_set import Coordinates, WorkingSet
-from fastridge.solvers.newton.columns_in_use import SparseColumns
 
 _MOST_SWEEPS = 100_000
 _SUPPORT_SWEEPS = 4  # sweeps over columns with coefficients, and over all
@@ -41,7 +43,7 @@ class ModelNet(WorkingSet):
         self,
         coef: np.ndarray,
         gradient: np.ndarray,
-        penalty: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+        penalty: tuple[np.ndarray, ...],
         size: float,
         tolerance: float,
     ) -> np.ndarray:
@@ -66,43 +68,48 @@ class ModelNet(WorkingSet):
         return self.at.coef[:m].copy()
 
 
-class SparseRowsNet:
-    """The elastic net of many sparse columns, minimised on residuals without a Gram matrix.
+class RowsNet:
+    """The elastic net of many columns, minimised on residuals without a Gram matrix.
 
     Parameters
     ----------
-    columns : SparseColumns
+    block : sparse matrix of shape (n_samples, n_columns)
+    centre : ndarray of shape (n_columns,)
+        The vector that is subtracted from its rows.
     h : ndarray of shape (n_samples,)
         Curvatures.
     fit_intercept : bool
     """
 
-    def __init__(self, columns: SparseColumns, h: np.ndarray, *, fit_intercept: bool) -> None:
+    def __init__(
+        self, block: Any, centre: np.ndarray, h: np.ndarray, *, fit_intercept: bool
+    ) -> None:
         self.n_sweeps = 0
         self._total = float(h.sum())
         share = h / self._total
-        self._root, self._columns = np.sqrt(share), columns
-        squares = columns.squared.T @ share
-        self.mean = np.zeros(len(squares))
+        self._root, self._block = np.sqrt(share), block
+        self._data = block.data * self._root[block.indices]
+        parts = self._data**2, block.indices, block.indptr
+        squares = sp.csc_matrix(parts, shape=block.shape).T @ np.ones(len(h))
+        self._mean = np.zeros(len(squares))
         if fit_intercept:
-            self.mean = columns.block.T @ share
-            squares -= self.mean**2
+            self._mean = block.T @ share
+            squares -= self._mean**2
         self._square = np.maximum(squares, 0.0)
-        self.away = self.mean - (columns.centre if fit_intercept else 0.0)
+        self.away = self._mean - (centre if fit_intercept else 0.0)
 
     def minimum(
         self,
         coef: np.ndarray,
         derivative: np.ndarray,
-        penalty: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+        penalty: tuple[np.ndarray, ...],
         tolerance: float,
     ) -> np.ndarray:
         """Return the minimum of the model, from coefficients and derivatives of the losses there.
 
         It ends once the sweeps to come are expected to lower the model by less than the tolerance.
         """
-        m, root, block = len(coef), self._root, self._columns.block
-        data = block.data * root[block.indices]
+        m, root, block = len(coef), self._root, self._block
         fields = np.zeros((8, m))
         at = Coordinates(fields)
         at.coef[:], at.square[:] = coef, self._square
@@ -112,7 +119,7 @@ class SparseRowsNet:
             -derivative / self._total, root, out=np.zeros_like(root), where=root > 0
         )
         shift = 0.0
-        if self.mean.any():
+        if self._mean.any():
             residual -= float(root @ residual) * root
         enough, first, last = tolerance / self._total, 0.0, 0.0
         for sweep in range(_MOST_SWEEPS):
@@ -120,7 +127,7 @@ class SparseRowsNet:
             before = at.coef.copy()
             for begin in range(0, m, _COLUMNS_AT_ONCE):
                 shift = residual_sweeps.sweep_sparse(
-                    data, block.indices, block.indptr, self.mean, fields, residual, shift,
+                    self._data, block.indices, block.indptr, self._mean, fields, residual, shift,
                     begin, min(begin + _COLUMNS_AT_ONCE, m), what,
                 )  # fmt: skip
             self.n_sweeps += 1

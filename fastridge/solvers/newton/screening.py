@@ -38,6 +38,11 @@ class Screen:
 
         `left` holds the weighted derivatives (n_predictors, n_samples).
         """
+        every = self._columns.of_all(left)
+        if every is not None:
+            found = np.abs(every)
+            found[:, self.constant] = 0.0
+            return found
         scaled = left if self._root is None else left * self._root
         if self._known is not None:
             squares = (self._scaled**2).sum(axis=1)
