@@ -41,6 +41,9 @@ _MOST_GRAM = 600  # sparse columns of a Gram matrix
 _MOST_GRAM_SLOW = 4000  # the same where sweeps over residuals converge slowly
 _PATIENCE = 200  # such sweeps in a step
 _MOST_PAIRS = 3000  # of classes and features with a common Hessian
+_JOINED = 100  # pairs may join at once, or as many as there are
+_MANY = 0.5  # of these: with more, others are expected to follow
+_STEPS_ON_WAY = 10  # that `max_iter` must allow for each penalty on the way, and twice what it gets
 _CLOSER = 3  # tenths of the tolerance that are tried for a gap
 _KEPT_CHEAP = 1e-2
 
@@ -183,10 +186,11 @@ class ActiveNewton:
         while reached * _JUMP > 1.0 / _JUMP**0.5:
             reached *= _JUMP
             way.append(reached)
-        for factor in way:
+        for factor in way[-self.max_iter // _STEPS_ON_WAY :]:
             self._all_penalties = l1 * factor, l2 * factor
+            self._stop = min(self.max_iter, self._n_iter + _STEPS_ON_WAY // 2)
             self._minimise(max(self.tol, _WAY_TOL))
-        self._all_penalties = l1, l2
+        self._all_penalties, self._stop = (l1, l2), self.max_iter
         converged, sizes = self._minimise(self.tol)
         gap, tol = self._gap(sizes), self.tol
         for _ in range(_CLOSER):
@@ -216,16 +220,33 @@ class ActiveNewton:
         l1 = self._all_penalties[0]
         reached = self._reached(l1)
         near = max(_NEAR, 2.0 - reached)
-        self._join((self._sizes(near * l1) >= near * l1) & (l1 > 0.0))
+        rough = self._join_largest(self._sizes(near * l1), near * l1)
         next_near = 1.0 if reached > 1.5 else 0.999 * max(_NEAR, 2.0 - reached) / reached
         while True:
+            now = max(tol, _WAY_TOL) if rough else tol
             alone = self.K > 1 and len(self.features) > _MOST_PAIRS
-            converged = self._by_classes(tol) if alone else self._newton(tol)
+            converged = self._by_classes(now) if alone else self._newton(now)
             if not converged:
                 return False, self._sizes(l1)
             sizes = self._sizes(next_near * l1)  # enough to begin at the next penalty of a path
-            if not self._join((sizes > l1) & (l1 > 0.0)):
+            before, many = len(self.features), self._join_largest(sizes, l1)
+            if len(self.features) == before and not rough:
                 return True, sizes
+            rough = many
+
+    def _join_largest(self, sizes: np.ndarray, enough: np.ndarray) -> bool:
+        """Take in pairs with gradients above these, the largest first; return whether many are."""
+        wanted = (sizes > enough) & (enough > 0.0) & ~self._inside
+        n = np.count_nonzero(wanted)
+        if not n:
+            return False
+        most = max(_JOINED, len(self.features))
+        if n > most:
+            with np.errstate(all="ignore"):
+                share = np.where(wanted, sizes / enough, 0.0)
+            wanted &= share >= np.partition(share, -most, axis=None)[-most]
+        self._join(wanted)
+        return bool(n > _MANY * most)
 
     def _newton(self, tol: float) -> bool:
         """Take steps with the unknowns in use; return whether they converged."""
@@ -249,7 +270,7 @@ class ActiveNewton:
             if not promised > goal or (fresh and is_rounding(promised, decrement, size)):
                 self.decrement = max(promised, 0.0)
                 return True
-            if self._n_iter >= self.max_iter:
+            if self._n_iter >= self._stop:
                 self.decrement = promised
                 return False
             self._n_iter += 1
@@ -347,7 +368,7 @@ class ActiveNewton:
             self.decrement = float(promised.sum())
             if self.decrement <= goal:
                 return True
-            if self._n_iter >= self.max_iter:
+            if self._n_iter >= self._stop:
                 return False
             self._n_iter += 1
 
