@@ -42,10 +42,11 @@ _MOST_GRAM_SLOW = 4000  # the same where sweeps over residuals converge slowly
 _PATIENCE = 200  # such sweeps in a step
 _MOST_PAIRS = 3000  # of classes and features with a common Hessian
 _JOINED = 100  # pairs may join at once, or as many as there are
+_BALANCED = 1e-9  # of the derivatives of the losses, what their sum may be
 _MANY = 0.5  # of these: with more, others are expected to follow
 _STEPS_ON_WAY = 10  # that `max_iter` must allow for each penalty on the way, and twice what it gets
 _CLOSER = 3  # tenths of the tolerance that are tried for a gap
-_KEPT_CHEAP = 1e-2
+_KEPT_CHEAP = 1e-3
 
 
 class ActiveNewton:
@@ -123,7 +124,7 @@ class ActiveNewton:
         if self.design.fit_intercept:
             for _ in range(3):
                 size = np.abs(found.derivative).sum(axis=1)
-                if (np.abs(found.totals) <= 1e-10 * size).all():
+                if (np.abs(found.totals) <= _BALANCED * size).all():
                     break
                 step = -found.intercept_step()
                 there = expand(self.loss, self.design, eta + step[:, None])
@@ -192,14 +193,14 @@ class ActiveNewton:
             self._minimise(max(self.tol, _WAY_TOL))
         self._all_penalties, self._stop = (l1, l2), self.max_iter
         converged, sizes = self._minimise(self.tol)
-        gap, tol = self._gap(sizes), self.tol
+        gap, tol = self._gap(sizes, converged=converged), self.tol
         for _ in range(_CLOSER):
             least = self._objective(self.here.found.value, self.here.coef) - self._least
             if not converged or gap is None or gap <= self.tol * abs(least):
                 break
             tol *= 0.1
             converged, sizes = self._minimise(tol)
-            gap = self._gap(sizes)
+            gap = self._gap(sizes, converged=converged)
         return self._result(converged, gap)
 
     def _reached(self, l1: np.ndarray) -> float:
@@ -443,7 +444,7 @@ class ActiveNewton:
             None if converged else not_converged(self._n_iter),
         )
 
-    def _gap(self, sizes: np.ndarray) -> float | None:
+    def _gap(self, sizes: np.ndarray, *, converged: bool) -> float | None:
         """Return a bound of the objective less its minimum, by Fenchel's duality.
 
         The dual point is s times the derivatives of the losses, with the largest s <= 1 that is
@@ -452,8 +453,14 @@ class ActiveNewton:
         here, (l1, l2), (lower, upper) = self.here, self._penalty, self._bounds
         with np.errstate(all="ignore"):
             of_all, two = self._all_penalties
-            out = (sizes > of_all) & (two == 0.0) & ~self._inside
-            s = float((of_all / sizes)[out].min(initial=1.0))
+            s, others = 1.0, 0.0
+            out = np.zeros(0, dtype=bool) if converged else (sizes > of_all) & ~self._inside
+            if out.any():  # otherwise the others have no part in the gap
+                s = float((of_all / sizes)[out & (two == 0.0)].min(initial=1.0))
+                excess = np.where(out & (two > 0.0), s * sizes - of_all, 0.0)
+                others = float(
+                    (0.5 * np.maximum(excess, 0.0) ** 2 / np.where(two > 0.0, two, 1.0)).sum()
+                )
             z = here.gradient
             limit = np.where(z < 0.0, upper, -lower)
             endless = (np.abs(z) > l1) & (l2 == 0.0) & np.isinf(limit)
@@ -472,10 +479,8 @@ class ActiveNewton:
                 np.nan_to_num(best, nan=0.0, posinf=np.inf, neginf=-np.inf), lower, upper
             )
             now, then = (l1 * np.abs(w) + 0.5 * l2 * w**2 + s * z * w for w in (here.coef, best))
-            others = np.where(self._inside, 0.0, np.maximum(s * sizes - of_all, 0.0))
-            others = np.where(two > 0.0, 0.5 * others**2 / np.where(two > 0.0, two, 1.0), 0.0)
             terms = np.maximum(now - then, 0.0)  # none is negative, but for rounding
-            return divergence + float(terms.sum()) + float(others.sum())
+            return divergence + float(terms.sum()) + others
 
 
 class _Point:

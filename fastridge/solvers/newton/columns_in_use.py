@@ -6,11 +6,15 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from fastridge._kernels.attributes import computed_once
 from fastridge.designs.design import Design
+from fastridge.runtime.threads import product
 
 _HELD_VALUES = 6 << 20  # of dense columns that are copied: 48 MB; others are read in X
 _WHOLE = 0.2  # of all columns: if more are in use, X is read as a whole
 _CHUNK_VALUES = 1 << 17
+_SMALL_VALUES = 1 << 21  # of X, which BLAS multiplies at once
+_MOST_LOST = 1e3  # the distance of a column from zero that loses few digits, over its deviation
 
 
 def columns_of(design: Design) -> "DenseColumns | SparseColumns":
@@ -92,6 +96,23 @@ class DenseColumns:
             return self._whole[1]
         return None
 
+    def product_of_all(self, left: np.ndarray) -> np.ndarray:
+        """Return the products of all columns with vectors over the rows (n_vectors, n_samples)."""
+        design = self.design
+        if not self._is_near:
+            return design.correlate(left.T)
+        return product(left, design.X) - left.sum(axis=1)[:, None] * design.centre
+
+    @computed_once
+    def _is_near(self) -> bool:
+        """Return whether X is small, and no column so far from zero that it would lose digits."""
+        design = self.design
+        if design.X.dtype != np.float64 or design.X.size > _SMALL_VALUES:
+            return False
+        most = _MOST_LOST**2 * design.squares
+        near = design.centre**2 * design.sum_weights <= most
+        return design.n_counted == design.shape[0] and bool(near[design.squares > 0.0].all())
+
     def of_others(self, features: np.ndarray, left: np.ndarray) -> np.ndarray:
         """Return the products of columns that need not be in use with vectors over the rows."""
         out = np.zeros((len(left), len(features)))
@@ -131,7 +152,8 @@ class SparseColumns:
     def __init__(self, design: Design) -> None:
         self.design = design
         self.features = np.empty(0, dtype=np.intp)
-        self.X: sp.csc_matrix = design.by_columns().X
+        self._by_columns = design.by_columns()
+        self.X: sp.csc_matrix = self._by_columns.X
         self.block: Any = None
         self.take(self.features)
 
@@ -163,6 +185,10 @@ class SparseColumns:
 
     def of_all(self, left: np.ndarray) -> None:
         """Return None: the products of all columns are never known."""
+
+    def product_of_all(self, left: np.ndarray) -> np.ndarray:
+        """Return the products of all columns with vectors over the rows (n_vectors, n_samples)."""
+        return self._by_columns.correlate(left.T)
 
     def of_others(self, features: np.ndarray, left: np.ndarray) -> np.ndarray:
         """Return the products of columns that need not be in use with vectors over the rows."""

@@ -73,7 +73,7 @@ class OfOne:
     def model_size(self) -> float:
         """Return a bound of twice what the loss of a model can fall."""
         h, d = self.curvature, self.derivative[0]
-        return float((d * d / np.where(h > 0.0, h, 1.0)).sum())
+        return float(d / (h if self._design.weight is None else np.where(h > 0.0, h, 1.0)) @ d)
 
     def curvatures(self) -> "CurvaturesOfOne":
         return CurvaturesOfOne(self.curvature)

@@ -18,7 +18,7 @@ class Screen:
     """Absolute gradients of all features, or bounds of them, for each linear predictor."""
 
     def __init__(self, design: Design, columns: DenseColumns | SparseColumns) -> None:
-        self._design, self._columns = design.by_columns(), columns
+        self._columns = columns
         if not np.isfinite(design.squares).all():
             raise np.linalg.LinAlgError("the squares of a column overflow")
         squares = np.where(design.squares > 0.0, design.squares, 0.0)
@@ -59,7 +59,7 @@ class Screen:
                 bounds[:, self.constant] = 0.0
                 return bounds
         self.n_read += 1
-        found = np.abs(self._design.correlate(left.T))
+        found = np.abs(self._columns.product_of_all(left))
         found[:, self.constant] = 0.0
         self._known, self._scaled = found, scaled.copy()
         return found.copy()
