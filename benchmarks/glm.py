@@ -27,6 +27,8 @@ from .clock import SETTLE_SECONDS
 from .compare import Verdict
 from .glm_cases import CASES, EXCESS, GLMCase, objective
 from .glm_rivals import LIBRARIES, Fit, settings
+from .glm_selection import NAME as SELECTION
+from .glm_selection import compare_selection
 from .machine import Limits, blas_summary, cpu_model, n_cores, thread_settings, version
 from .report import Table, duration, limits_table, verdict_table
 
@@ -134,7 +136,7 @@ def tables_of(case: GLMCase, runs: list[Run]) -> tuple[Table, Verdict | None]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Read the command line, measure, print, and write if requested."""
-    names = [case.name for case in CASES]
+    names = [case.name for case in CASES] + [SELECTION]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.glm", description=__doc__)
     parser.add_argument("--cases", default=",".join(names), metavar="A,B")
     parser.add_argument("--rivals", default=",".join(LIBRARIES), metavar="A,B")
@@ -161,6 +163,11 @@ def main(arguments: list[str] | None = None) -> None:
                 verdicts.append(verdict)
                 print(f"  {verdict.value:.2f} times {verdict.goal.against}", file=sys.stderr)
             absent.update(missing)
+    if SELECTION in options.cases.split(","):
+        print(f"{SELECTION} ...", file=sys.stderr, flush=True)
+        table, chosen = compare_selection(rounds, shrink)
+        tables.append(table)
+        verdicts += chosen
     distributions = ["fastridge-solvers", "scikit-learn", "scikit-learn-intelex", "glum", "snapml"]
     text = [
         "# Logistic regression and generalized linear models",

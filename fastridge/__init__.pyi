@@ -4,6 +4,7 @@ from fastridge.data.scan import scan as scan
 from fastridge.io.model_file import load as load
 from fastridge.io.model_file import save as save
 from fastridge.kernel_ridge.kernel_ridge import KernelRidge as KernelRidge
+from fastridge.kernel_ridge.kernel_ridge_cv import KernelRidgeCV as KernelRidgeCV
 from fastridge.linear_model.elastic_net import ElasticNet as ElasticNet
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV as ElasticNetCV
 from fastridge.linear_model.elastic_net_cv import LassoCV as LassoCV
@@ -13,6 +14,8 @@ from fastridge.linear_model.glm import GammaRegressor as GammaRegressor
 from fastridge.linear_model.glm import PoissonRegressor as PoissonRegressor
 from fastridge.linear_model.glm import TweedieRegressor as TweedieRegressor
 from fastridge.linear_model.lasso import Lasso as Lasso
+from fastridge.linear_model.linear_svc import LinearSVC as LinearSVC
+from fastridge.linear_model.linear_svr import LinearSVR as LinearSVR
 from fastridge.linear_model.logistic import LogisticRegression as LogisticRegression
 from fastridge.linear_model.logistic_cv import LogisticRegressionCV as LogisticRegressionCV
 from fastridge.linear_model.path import effective_dof as effective_dof
@@ -34,8 +37,11 @@ __all__ = [
     "GammaRegressor",
     "GramStatistics",
     "KernelRidge",
+    "KernelRidgeCV",
     "Lasso",
     "LassoCV",
+    "LinearSVC",
+    "LinearSVR",
     "LogisticRegression",
     "LogisticRegressionCV",
     "PoissonRegressor",

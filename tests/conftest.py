@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Before OpenMP is loaded: its idle threads sleep. With a worker of pytest on every core they else
-# spin on the core that the other threads need; scikit-learn's fits took up to 50 times as long.
+# Before OpenMP and OpenBLAS are loaded: their idle threads sleep. With a worker of pytest on every
+# core they else spin where others should run; small fits and decompositions took 5 to 50 times as
+# long. The number of threads stays as it is, since tests are about it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # a power of two, in cycles
 sys.path.insert(0, str(Path(__file__).parent))  # `reference`, under every import mode of pytest
 pytest.register_assert_rewrite("reference", "both_readers")
 

@@ -56,13 +56,29 @@ class Without(ast.NodeTransformer):
     visit_List = visit_Tuple = visit_Set = visit_collection
 
 
-def load_suite(module, ours, left_out, change=None):
-    """The changed module, and the names of its tests that concern `ours`."""
+class WithoutModule(ast.NodeTransformer):
+    """Write ``name`` for ``module.name`` of the names that are ours."""
+
+    def __init__(self, module, ours):
+        self.module, self.ours = module, ours
+
+    def visit_Attribute(self, node):
+        self.generic_visit(node)
+        of_module = isinstance(node.value, ast.Name) and node.value.id == self.module
+        return ast.Name(node.attr, node.ctx) if of_module and node.attr in self.ours else node
+
+
+def load_suite(module, ours, left_out, change=None, imported=None):
+    """The changed module, and the names of its tests that concern `ours`.
+
+    `imported` is the name of a module of theirs by which they write their classes.
+    """
     spec = importlib.util.find_spec(module)
     if spec is None:
         pytest.skip("scikit-learn is installed without its tests", allow_module_level=True)
     with open(spec.origin, encoding="utf-8") as file:
         tree = ast.parse(file.read())
+    tree = WithoutModule(imported, ours).visit(tree)
     used = functions_that_use(tree, set(ours))
     concerned = sorted(name for name in used if name.startswith("test_"))
     tree = Without(left_out).visit(tree)
@@ -104,12 +120,12 @@ def expect_failure(request, exclusions):
             request.node.add_marker(pytest.mark.xfail(reason=exclusions[key], strict=True))
 
 
-def adopt_suite(namespace, module, ours, left_out, exclusions, change=None):
+def adopt_suite(namespace, module, ours, left_out, exclusions, change=None, imported=None):
     """Load a suite and put its tests, and the fixtures that they need, into a test module.
 
     Those of `exclusions`, by name or as ``name[parameter]``, must fail.
     """
-    suite, concerned = load_suite(module, ours, left_out, change)
+    suite, concerned = load_suite(module, ours, left_out, change, imported)
     namespace |= {name: with_lists(vars(suite)[name]) for name in concerned}
 
     @pytest.fixture(params=[42])

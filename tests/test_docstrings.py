@@ -179,13 +179,14 @@ def fitted_models(name):
     """Models of a class, fitted in every way that sets other attributes."""
     X, y = rows()
     kind = getattr(fastridge, name)
-    if "Classifier" in name or name.startswith("Logistic"):
+    if "Classifier" in name or name.startswith("Logistic") or name == "LinearSVC":
         y = (y > 0.0).astype(int)
     if name in ("PoissonRegressor", "GammaRegressor"):
         y = np.exp(0.1 * y)
     several = {"RidgeCV": [{"cv": 4}, {"store_cv_results": True}, {"method": "em"}]}
     several["RidgeClassifierCV"] = [{**some, "calibration": "loo"} for some in several["RidgeCV"]]
     several["RidgeClassifier"] = [{"calibration": "loo"}]
+    several |= {"KernelRidgeCV": [{"cv": 4}], "KernelRidge": [{"solver": "nystrom"}]}
     first = {"Cs": 2, "l1_ratios": (0,), "scoring": None, "use_legacy_attributes": False}
     for options in [first if name == "LogisticRegressionCV" else {}, *several.get(name, [])]:
         yield kind(**options).fit(X, y)

@@ -30,3 +30,20 @@ def test_digits_decay(tmp_path, capsys):
         assert np.isfinite(first_layers).all()
     last = [norms[-1] for _, norms, _ in results.values()]
     assert last[0] > max(last[1:])
+
+
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="no examples next to the tests")
+def test_margin(tmp_path):
+    found = load("margin").main(tmp_path / "margin.png", n_rows=30)
+    assert imread(tmp_path / "margin.png").ndim == 3
+    wide, narrow, ridge = found.values()
+    assert ridge == 60 > wide > narrow
+
+
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="no examples next to the tests")
+def test_daily_flights(tmp_path, capsys):
+    pytest.importorskip("pyarrow")
+    model, errors = load("daily_flights").main(tmp_path / "daily.png")
+    assert imread(tmp_path / "daily.png").ndim == 3
+    assert f"gamma {model.gamma_:.3g}" in capsys.readouterr().out
+    assert errors[0] < 0.7 * errors[1]

@@ -3,8 +3,8 @@
 ``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``column_products``, ``combine``,
 ``coordinate_descent``, ``eliminate``, ``gram``, ``kernel_matrix``, ``newton_in_cache``,
 ``optimizer_steps``, ``residual_sweeps``, ``sgd``, ``sgd_auto``, ``sgd_batches``, ``smooth_losses``,
-``sparse_form``, ``sparse_gram`` and ``sparse_products`` are the picked modules; ``simd`` names the
-set and ``available`` lists those this machine can run.
+``sparse_form``, ``sparse_gram``, ``sparse_products`` and ``tridiagonal`` are the picked modules;
+``simd`` names the set and ``available`` lists those this machine can run.
 """
 
 import importlib
@@ -56,6 +56,7 @@ sgd_batches = importlib.import_module(f"{__name__}.{simd}.sgd_batches")
 smooth_losses = importlib.import_module(f"{__name__}.{simd}.smooth_losses")
 sparse_form = importlib.import_module(f"{__name__}.{simd}.sparse_form")
 sparse_gram = importlib.import_module(f"{__name__}.{simd}.sparse_gram")
+tridiagonal = importlib.import_module(f"{__name__}.{simd}.tridiagonal")
 cholesky = importlib.import_module(f"{__name__}.cholesky")
 interleave = importlib.import_module(f"{__name__}.interleave")
 jacobi = importlib.import_module(f"{__name__}.jacobi")

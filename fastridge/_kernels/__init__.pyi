@@ -3,6 +3,8 @@ from fastridge._kernels import column_products as column_products
 from fastridge._kernels import combine as combine
 from fastridge._kernels import coordinate_descent as coordinate_descent
 from fastridge._kernels import cpu as cpu
+from fastridge._kernels import crammer_singer as crammer_singer
+from fastridge._kernels import dual_coordinate_descent as dual_coordinate_descent
 from fastridge._kernels import eliminate as eliminate
 from fastridge._kernels import gram as gram
 from fastridge._kernels import interleave as interleave
@@ -20,6 +22,7 @@ from fastridge._kernels import sgd_state as sgd_state
 from fastridge._kernels import smooth_losses as smooth_losses
 from fastridge._kernels import sparse_form as sparse_form
 from fastridge._kernels import sparse_gram as sparse_gram
+from fastridge._kernels import tridiagonal as tridiagonal
 
 simd: str
 available: tuple[str, ...]

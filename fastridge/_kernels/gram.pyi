@@ -17,6 +17,17 @@ def accumulate_gram(
     col_begin: int,
     col_end: int,
 ) -> None: ...
+def has_single() -> bool: ...
+def accumulate_single(
+    X: np.ndarray,
+    y: np.ndarray,
+    shift: np.ndarray,
+    root_weight: np.ndarray,
+    unit: np.ndarray,
+    tile_out: np.ndarray,
+    gram_out: np.ndarray,
+    moments_out: np.ndarray,
+) -> None: ...
 def accumulate_outer(
     X: np.ndarray,
     row_shift: np.ndarray,

@@ -4,7 +4,7 @@ NAMES: tuple[str, ...]
 
 class KernelFunction:
     def __init__(
-        self, name: int, gamma: float, coef0: float, degree: float, power: int
+        self, name: int, gamma: float, coef0: float, degree: float, power: int, raw: bool
     ) -> None: ...
     def values(self, values: np.ndarray) -> None: ...
 
@@ -43,6 +43,7 @@ def multiply_twice(
     right: PackedRows,
     vectors: np.ndarray,
     targets: np.ndarray,
+    weight: np.ndarray,
     work_out: np.ndarray,
     products_out: np.ndarray,
     begin: int,

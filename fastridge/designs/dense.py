@@ -109,6 +109,21 @@ class DenseDesign(Design):
         point = (self.pilot, coef, intercept)
         return expand_rows(self.X, loss, self.weight, point, self.n_threads, second=second)
 
+    def expand_roughly(self, loss: RowLosses, coef: np.ndarray, intercept: float) -> Expansion:
+        """Do as `expand`, with a Hessian that may be summed in single precision."""
+        point, unit = (self.pilot, coef, intercept), self._unit
+        return expand_rows(self.X, loss, self.weight, point, self.n_threads, second=True, unit=unit)
+
+    @computed_once
+    def _unit(self) -> np.ndarray:
+        """Powers of two by which some values of each column are of the size of 1."""
+        rows = self.X[pilot_rows(self.shape[0])].astype(np.float64) - self.pilot
+        with np.errstate(all="ignore"):
+            size = np.sqrt(np.mean(rows**2, axis=0) * self.row_weights.mean())
+        size[~((size > 0.0) & (size < np.inf))] = 1.0
+        unit: np.ndarray = np.exp2(-np.round(np.log2(size)))
+        return unit
+
     def expand_classes(
         self, loss: ClassLosses, coef: np.ndarray, intercept: np.ndarray
     ) -> ClassExpansion:

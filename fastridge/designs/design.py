@@ -248,6 +248,10 @@ class Design:
         """
         raise NotImplementedError
 
+    def expand_roughly(self, loss: RowLosses, coef: np.ndarray, intercept: float) -> Expansion:
+        """Do as `expand`, with a Hessian that may be rough: its `single` says so."""
+        return self.expand(loss, coef, intercept, second=True)
+
     def expand_classes(
         self, loss: ClassLosses, coef: np.ndarray, intercept: np.ndarray
     ) -> ClassExpansion:

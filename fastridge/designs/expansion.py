@@ -22,6 +22,7 @@ from fastridge.statistics.accumulate import (
     is_native,
     kernel_rows,
     split_borders,
+    takes_single,
 )
 
 _BLOCK_VALUES = 1 << 16  # of X: 512 kB, in the second-level cache
@@ -29,6 +30,8 @@ _LEAST_BLOCK = 256  # rows: no fewer than a tile has
 _SLICE_VALUES = 1 << 22  # about 10 ms
 _THREADED_VALUES = 1 << 18
 _CHUNKS_PER_THREAD = 4
+_LEAST_SQUARE = 1e-24  # of a column in single precision: below it, small products are lost
+_MOST_LOST = 100.0  # of a column's square, by its distance from the centre
 
 
 class RowLosses(Protocol):
@@ -67,6 +70,8 @@ class Expansion(NamedTuple):
         Derivatives with respect to the coefficients of the columns about a centre.
     products : CentredProducts or None
         Of the columns, with the curvatures as weights, about their own means.
+    single : bool
+        Whether the squares and products of columns were summed in single precision.
     """
 
     value: float
@@ -74,6 +79,7 @@ class Expansion(NamedTuple):
     total: float
     gradient: np.ndarray
     products: CentredProducts | None
+    single: bool = False
 
 
 class ClassExpansion(NamedTuple):
@@ -143,10 +149,12 @@ def expand_rows(
     n_threads: int,
     *,
     second: bool,
+    unit: np.ndarray | None = None,
 ) -> Expansion:
     """Expand the loss of dense rows at a point: the centre of X, coefficients and intercept.
 
-    The Hessian is accumulated if `second`.
+    The Hessian is accumulated if `second`; in single precision if that is worth it, and `unit`
+    holds factors of the columns by which they are of the same size.
     """
     blocks = _Blocks(X, loss, weight, point)
     if X.size < _THREADED_VALUES:
@@ -155,6 +163,23 @@ def expand_rows(
         gradient = _gradient(blocks, n_threads)
         value, total = blocks.sums()
         return Expansion(value, blocks.eta, total, gradient, None)
+    if unit is not None and X.strides[1] == X.itemsize and takes_single(X.shape, n_threads):
+        made = _with_products(blocks, n_threads, unit)
+        if made is not None:
+            return made
+    made = _with_products(blocks, n_threads)
+    assert made is not None
+    return made
+
+
+def _with_products(
+    blocks: _Blocks, n_threads: int, unit: np.ndarray | None = None
+) -> Expansion | None:
+    """Expand the loss with its Hessian, in single precision if the columns have units.
+
+    None if that loses too much.
+    """
+    X = blocks.X
     n, p = X.shape
     shift = np.append(blocks.centre, 0.0)
 
@@ -162,24 +187,35 @@ def expand_rows(
         def accumulate(tile: np.ndarray, gram: np.ndarray, moments: np.ndarray, *ends: int) -> None:
             for x, derivative, curvature in blocks.expand(begin, end):
                 _losses.newton_rows(derivative, curvature)
+                if unit is not None:
+                    _gram.accumulate_single(
+                        x, derivative, shift, curvature, unit, tile, gram, moments
+                    )
+                    continue
                 _gram.accumulate_gram(
                     x, derivative[:, None], shift, curvature, tile, gram, moments, *ends
                 )
 
         return accumulate
 
-    gram, moments = gram_and_moments(bind, X.shape, 1, n_threads, not is_native(X))
+    gram, moments = gram_and_moments(bind, X.shape, 1, n_threads, not is_native(X), unit)
     gradient, xy = moments[1, :p].copy(), moments[1, :p].reshape(p, 1)
     upper, offset = gram[:p, :p], np.empty(p + 1)
-    _, least = call_once_over(
+    if unit is not None:
+        squares = upper.diagonal() * unit**2
+        if not (squares > _LEAST_SQUARE).all() or not (squares < 1.0 / _LEAST_SQUARE).all():
+            return None
+    lost, least = call_once_over(
         p * p, _gram.centre_gram, upper, xy, moments[0], moments[1, p : p + 1], offset
     )
+    if unit is not None and not lost < _MOST_LOST:
+        return None
     mean, weights = blocks.centre + offset[:p], float(moments[0, -1])
     products = CentredProducts(
         n, weights, mean, offset[p:], upper, xy, moments[1, p : p + 1], least
     )
     value, total = blocks.sums()
-    return Expansion(value, blocks.eta, total, gradient, products)
+    return Expansion(value, blocks.eta, total, gradient, products, unit is not None)
 
 
 def expand_classes(

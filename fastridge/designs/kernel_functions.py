@@ -21,6 +21,8 @@ class Kernel(NamedTuple):
         One of scikit-learn's names, ``"precomputed"``, or ``"callable"``.
     function : callable or None
         A function of two rows, with `parameters`.
+    raw : bool
+        Stop at inner products or distances, which serve any gamma up to this one.
     """
 
     name: str
@@ -29,6 +31,12 @@ class Kernel(NamedTuple):
     degree: float = 3.0
     function: Callable[..., float] | None = None
     parameters: Mapping[str, Any] = {}
+    raw: bool = False
+
+    @property
+    def has_gamma(self) -> bool:
+        """True if values depend on gamma."""
+        return self.name in ("rbf", "laplacian", "chi2", "poly", "polynomial", "sigmoid")
 
     @property
     def is_radial(self) -> bool:
@@ -50,7 +58,7 @@ class Kernel(NamedTuple):
         index = _kernel.NAMES.index(_SYNONYMS.get(self.name, self.name))
         whole = 0 <= self.degree <= _GREATEST_POWER and self.degree == int(self.degree)
         power = int(self.degree) if whole else -1
-        return _kernel.KernelFunction(index, self.gamma, self.coef0, self.degree, power)
+        return _kernel.KernelFunction(index, self.gamma, self.coef0, self.degree, power, self.raw)
 
 
 def kernel_of(

@@ -6,6 +6,7 @@ those that are given.
 """
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -283,6 +284,32 @@ class GivenKernel(RowwiseKernel):
         return largest / most if most > 0.0 else 0.0
 
 
+class SharedKernel(RowwiseKernel):
+    """Kernel matrices for several gammas, from inner products or distances that they share."""
+
+    def __init__(self, source: KernelMatrix, n_threads: int) -> None:
+        n, panel = source.n_rows, _gram.panel_width()
+        self.kernel, self.n_rows = source.kernel._replace(raw=False), n
+        self._shared = on_cache_lines(n + panel, _gram.padded_columns(n) + panel)
+        source.write_upper(self._shared, np.ones(n), 1.0, np.zeros(n), n_threads)
+
+    def at(self, gamma: float) -> "SharedKernel":
+        """Return the kernel matrix for one gamma."""
+        other = copy(self)
+        other.kernel = self.kernel._replace(gamma=gamma)
+        return other
+
+    def diagonal(self) -> np.ndarray:
+        values = self._shared.diagonal()[: self.n_rows].reshape(1, -1).copy()
+        self.kernel.compiled().values(values)
+        return values[0]
+
+    def _block(self, begin: int, end: int) -> np.ndarray:
+        block = self._shared[begin:end, begin : self.n_rows].copy()
+        self.kernel.compiled().values(block)
+        return block
+
+
 class SparseKernel(RowwiseKernel):
     """The kernel matrix of sparse rows."""
 
@@ -325,7 +352,17 @@ def function_of(kernel: Kernel) -> Callable[[Any, Any], float]:
     """Return the function of a kernel, with its parameters."""
     function, parameters = kernel.function, kernel.parameters
     assert function is not None
-    return lambda a, b: function(a, b, **parameters)
+
+    def call(a: Any, b: Any) -> float:
+        value = function(a, b, **parameters)
+        try:
+            return float(np.asarray(value).reshape(()))
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"the kernel function returned {value!r} for two rows: it must return a number."
+            ) from None
+
+    return call
 
 
 def each_row(X: Matrix) -> Iterator[Any]:
@@ -351,7 +388,8 @@ def values_of_products(
         products += left[:, None]
         products += right
         np.maximum(products, 0.0, out=products)
-    kernel.compiled().values(products)
+    if not kernel.raw:
+        kernel.compiled().values(products)
     if kernel.is_normalised:
         products *= inverse_lengths(left)[:, None] * inverse_lengths(right)
     return products

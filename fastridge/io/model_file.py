@@ -45,6 +45,8 @@ _CLASSES = {
     "Lasso": "fastridge.linear_model.lasso",
     "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",
     "LassoCV": "fastridge.linear_model.elastic_net_cv",
+    "LinearSVC": "fastridge.linear_model.linear_svc",
+    "LinearSVR": "fastridge.linear_model.linear_svr",
     "LogisticRegression": "fastridge.linear_model.logistic",
     "LogisticRegressionCV": "fastridge.linear_model.logistic_cv",
     "PoissonRegressor": "fastridge.linear_model.glm",
@@ -53,6 +55,7 @@ _CLASSES = {
     "SGDClassifier": "fastridge.linear_model.sgd_classifier",
     "SGDRegressor": "fastridge.linear_model.sgd_regressor",
     "KernelRidge": "fastridge.kernel_ridge.kernel_ridge",
+    "KernelRidgeCV": "fastridge.kernel_ridge.kernel_ridge_cv",
 }
 _PARTS = {
     "GramStatistics": "fastridge.statistics.gram_statistics",

@@ -2,7 +2,7 @@
 
 import importlib
 
-_PUBLIC = {"KernelRidge": "kernel_ridge"}
+_PUBLIC = {"KernelRidge": "kernel_ridge", "KernelRidgeCV": "kernel_ridge_cv"}
 
 __all__ = list(_PUBLIC)
 

@@ -1,4 +1,4 @@
-"""What kernel models share: their kernel, checks of rows, and predictions."""
+"""The kernel of a model, checks of its rows, and predictions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +25,7 @@ from fastridge.designs.kernel_matrix import (
 from fastridge.designs.kernel_products import kernel_products
 from fastridge.linear_model import parameter_texts as linear
 from fastridge.linear_model.constraints import Constraints
+from fastridge.runtime.memory import memory_size
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.runtime.threads import resolve_threads
 
@@ -125,7 +126,8 @@ class KernelModelMixin:
         X = in_canonical_form(X)
         coef = self.dual_coef_
         if self.kernel == "precomputed":
-            return X @ coef
+            index = getattr(self, "component_indices_", None)
+            return (X if index is None else X[:, index]) @ coef
         kernel = self._kernel(self._fitted_gamma(), X.shape[1])
         self._check_values(kernel, X)
         vectors = coef.reshape(len(coef), -1).T
@@ -145,6 +147,16 @@ def matrix_of(kernel: Kernel, X: Matrix) -> KernelMatrix:
             return SparseKernel(kernel, X)
         X = X.toarray()
     return GivenKernel(kernel, X) if kernel.name == "precomputed" else PackedKernel(kernel, X)
+
+
+def check_memory(n_rows: int, n_matrices: int, advice: str) -> None:
+    """Raise MemoryError if kernel matrices do not fit the memory of this machine."""
+    needed, size = 8.0 * n_rows * n_rows * n_matrices, memory_size()
+    if needed > size:
+        raise MemoryError(
+            f"the kernel matrix of {n_rows} rows takes {needed / 1e9:.3g} GB, and this machine has "
+            f"{size / 1e9:.3g}: {advice}."
+        )
 
 
 def counted_rows(

@@ -208,6 +208,7 @@ _SMOOTH: Constraints = {
     "warm_start": ["boolean"],
     "standardize": ["boolean"],
     "penalty_factors": ["array-like", None],
+    "alpha_scale": [StrOptions({"sum", "mean"})],
     "n_threads": _N_THREADS,
 }
 
@@ -260,6 +261,33 @@ TWEEDIE: Constraints = {
     **GLM,
     "power": [Interval(Real, None, None, closed="neither")],
     "link": [StrOptions({"auto", "identity", "log"})],
+}
+
+_SVM: Constraints = {
+    "dual": ["boolean", StrOptions({"auto"})],
+    "tol": [_POSITIVE],
+    "C": [_POSITIVE],
+    "fit_intercept": ["boolean"],
+    "intercept_scaling": [_POSITIVE],
+    "verbose": ["verbose"],
+    "random_state": ["random_state"],
+    "max_iter": [Interval(Integral, 0, None, closed="left")],
+    "penalize_intercept": ["boolean"],
+    "n_threads": _N_THREADS,
+}
+
+LINEAR_SVC: Constraints = {
+    **_SVM,
+    "penalty": [StrOptions({"l1", "l2"})],
+    "loss": [StrOptions({"hinge", "squared_hinge"})],
+    "multi_class": [StrOptions({"ovr", "crammer_singer"})],
+    "class_weight": [None, dict, StrOptions({"balanced"})],
+}
+
+LINEAR_SVR: Constraints = {
+    **_SVM,
+    "epsilon": [Real],
+    "loss": [StrOptions({"epsilon_insensitive", "squared_epsilon_insensitive"})],
 }
 
 _OF_FUNCTIONS: Mapping[str, Constraints] = {"enet_path": _ENET_PATH, "lasso_path": _LASSO_PATH}

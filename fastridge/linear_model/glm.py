@@ -11,7 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import column_or_1d
 
 from fastridge._docstrings import documented
-from fastridge._typing import Bounds, Float, Matrix, PathLike, RowsLike
+from fastridge._typing import AlphaScale, Bounds, Float, Matrix, PathLike, RowsLike
 from fastridge._validation import check_finite, check_weight
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
@@ -38,16 +38,12 @@ from fastridge.solvers.newton.solve import solve_rows
 
 
 class GLMRows(NamedTuple):
-    """Validated rows of a fit, with the loss and offsets about `shift`, and penalties at alpha 1.
-
-    `total` is the sum of the weights.
-    """
+    """Validated rows of a fit, with the loss, offsets about `shift`, and penalties at alpha 1."""
 
     X: Matrix
     rows: smooth_models.Rows
     loss: LossOfRows
     weight: np.ndarray | None
-    total: float
     shift: float
 
     def rows_at(self, alpha: float) -> smooth_models.Rows:
@@ -89,6 +85,7 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
         standardize: bool = False,
         penalty_factors: ArrayLike | None = None,
         bounds: Bounds | None = None,
+        alpha_scale: AlphaScale = "mean",
         n_threads: int | None = None,
     ) -> None:
         store_parameters(self, locals())
@@ -138,7 +135,7 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
         resolve_threads(self.n_threads)
         if isinstance(X, Scan):
             scanned = X, y, sample_weight, (offset, exposure), checkpoint, checkpoint_every
-            return self._finish(*fit_glm_scan(self, *scanned), np.float64)
+            return self._keep_passes(*fit_glm_scan(self, *scanned))
         refuse_checkpoint(checkpoint, checkpoint_every)
         given = self._prepared(X, y, sample_weight, offset, exposure, float(self.l1_ratio))
         X, rows, shift = given.X, given.rows_at(float(self.alpha)), given.shift
@@ -149,27 +146,33 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
         result, separation = minimum_or_separation(self, X, rows, given.loss, minimise, start)
         result = result._replace(intercept=result.intercept - shift)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
-        return self._finish(rows, result, given.total, dtype, separation)
+        return self._finish(rows, result, dtype, separation)
 
-    def _fit_passes(
-        self, fit: Callable[[], tuple[smooth_models.Rows, NewtonResult, float]]
-    ) -> Self:
+    def _fit_passes(self, fit: Callable[..., Any]) -> Self:
         """Fit to rows that are read several times."""
         check_parameters(self)
-        return self._finish(*fit(), np.float64)
+        return self._keep_passes(*fit())
+
+    def _keep_passes(
+        self,
+        rows: smooth_models.Rows,
+        result: NewtonResult,
+        separation: Separation | None,
+    ) -> Self:
+        """Keep the fit to rows that were read several times."""
+        return self._finish(rows, result, np.float64, separation)
 
     def _finish(
         self,
         rows: smooth_models.Rows,
         result: NewtonResult,
-        total: float,
         dtype: Float,
         separation: Separation | None = None,
     ) -> Self:
         smooth_models.store(self, rows, result, dtype)
         self.intercept_ = self.intercept_[()] if self.fit_intercept else 0.0
         self.n_iter_: Any = result.n_iter
-        self.dual_gap_ = None if result.gap is None else result.gap / total
+        self.dual_gap_ = smooth_models.gap_of(self, rows, result)
         say_how_it_ended(self, rows, result, separation, result.not_converged)
         return self
 
@@ -195,12 +198,12 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
                 "link='identity' with a power other than 0 needs predictors above 0 in every row "
                 "to start from: use fit_intercept=True."
             )
-        rows = smooth_models.rows_of(self, X, weight, total, l1_ratio)
+        rows = smooth_models.rows_of(self, X, weight, 1.0, l1_ratio)
         shift = 0.0
         if terms is not None and self.fit_intercept:  # about which the null model is a good start
             shift = smooth_models.centre_of(loss, terms, weight)
             terms -= shift
-        return GLMRows(X, rows, LossOfRows(loss, y, terms), weight, total, shift)
+        return GLMRows(X, rows, LossOfRows(loss, y, terms), weight, shift)
 
     def _check_targets(self, X: Any, y: Any) -> tuple[Matrix, np.ndarray]:
         """Return validated rows and targets, which must be in the range of the family."""
@@ -318,7 +321,7 @@ class PoissonRegressor(GeneralizedLinearModel):
     Parameters
     ----------
     alpha, fit_intercept, solver, max_iter, tol, warm_start, verbose, l1_ratio, standardize,
-    penalty_factors, bounds, n_threads
+    penalty_factors, bounds, alpha_scale, n_threads
 
     Attributes
     ----------
@@ -358,7 +361,7 @@ class GammaRegressor(GeneralizedLinearModel):
     Parameters
     ----------
     alpha, fit_intercept, solver, max_iter, tol, warm_start, verbose, l1_ratio, standardize,
-    penalty_factors, bounds, n_threads
+    penalty_factors, bounds, alpha_scale, n_threads
 
     Attributes
     ----------
@@ -404,7 +407,7 @@ class TweedieRegressor(GeneralizedLinearModel):
         Function of the mean that is linear. "auto" is "identity" for powers up to 0, and "log"
         above. With "identity" and a power other than 0, means are above 0 in every row of the fit.
     solver, max_iter, tol, warm_start, verbose, l1_ratio, standardize, penalty_factors, bounds,
-    n_threads
+    alpha_scale, n_threads
 
     Attributes
     ----------
@@ -446,6 +449,7 @@ class TweedieRegressor(GeneralizedLinearModel):
         standardize: bool = False,
         penalty_factors: ArrayLike | None = None,
         bounds: Bounds | None = None,
+        alpha_scale: AlphaScale = "mean",
         n_threads: int | None = None,
     ) -> None:
         store_parameters(self, locals())

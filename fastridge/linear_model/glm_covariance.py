@@ -54,7 +54,7 @@ class Covariance:
         """Return ``g'H^-1 g`` of the gradient at the coefficients."""
         likelihood = self._likelihood
         if likelihood.firth is not None:
-            part = self._half.T @ likelihood.firth_gradient()
+            part = self._half.T @ likelihood.firth_point.gradient
             return float(part @ part)
         derivative = likelihood.derivative()
         gradient = np.zeros((self._K, self._q))

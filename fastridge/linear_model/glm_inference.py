@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 from scipy.stats import chi2, f, norm, t
 
 from fastridge._docstrings import documented
@@ -21,15 +20,14 @@ from fastridge.linear_model.glm_inference_checks import (
     feature_names,
 )
 from fastridge.linear_model.glm_likelihood import Likelihood, likelihood_of
+from fastridge.linear_model.glm_profile import ProfileAt, limit, profile_of
 from fastridge.losses.tweedie import TweedieIdentity
 from fastridge.solvers.newton.problem import LEAST_PENALTY
 
 GLMCovType = Literal["nonrobust", "HC0", "HC1", "cluster"]
 
 _NOT_THE_FIT = 1e-7  # of the objective: what a Newton step may win at the minimum
-_MOST_STEPS = 60
 _FAR = 2.5  # standard errors
-_STALLED = 1e-6  # of the root of the likelihood ratio: it grows no more
 
 
 class LikelihoodRatioTest(NamedTuple):
@@ -431,16 +429,23 @@ class GLMInference:
         if not 0.0 < error < np.inf:
             return (-np.inf, np.inf) if error > 0.0 else (np.nan, np.nan)
 
-        def root(value: float) -> float:
-            far = abs(value - estimate) > _FAR * error
-            least = likelihood.with_fixed(feature, value, far=far)
-            excess = max(0.0, 2.0 * (least - best) / self.dispersion)
-            return float(np.sqrt(excess)) - quantile
-
         return (
-            _limit(root, estimate, -quantile * error, quantile),
-            _limit(root, estimate, quantile * error, quantile),
+            self._limit(profile_of(likelihood, feature), best, estimate, error, -quantile),
+            self._limit(profile_of(likelihood, feature), best, estimate, error, quantile),
         )
+
+    def _limit(
+        self, profile: ProfileAt, best: float, estimate: float, error: float, quantile: float
+    ) -> float:
+        """Return where the signed root of the likelihood ratio is a quantile."""
+        size = abs(quantile)
+
+        def root(value: float) -> tuple[float, float]:
+            least, derivative = profile(value, abs(value - estimate) > _FAR * error)
+            found = float(np.sqrt(max(0.0, 2.0 * (least - best) / self.dispersion)))
+            return found - size, derivative / (self.dispersion * found) if found > 0.0 else np.nan
+
+        return limit(root, estimate, quantile * error, size)
 
     # ---- names ----
 
@@ -453,19 +458,3 @@ class GLMInference:
     def is_penalised(self) -> bool:
         """True where the model has a penalty."""
         return bool((self._likelihood.penalty > LEAST_PENALTY).any())
-
-
-def _limit(root: Any, estimate: float, step: float, quantile: float) -> float:
-    """Return where an increasing function of the distance from the estimate is zero."""
-    inner, inner_root = estimate, -quantile
-    for _ in range(_MOST_STEPS):
-        outer = inner + step
-        outer_root = root(outer)
-        if not np.isfinite(outer_root):
-            return float(np.copysign(np.inf, step))
-        if outer_root >= 0.0:
-            return float(brentq(root, inner, outer, xtol=1e-10 * abs(step), rtol=1e-12))
-        if outer_root - inner_root < _STALLED * quantile:
-            break
-        inner, inner_root, step = outer, outer_root, 2.0 * step
-    return float(np.copysign(np.inf, step))

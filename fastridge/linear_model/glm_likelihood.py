@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, gammaln, softmax, xlogy
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from fastridge._kernels.attributes import computed_once
 from fastridge._validation import (
     READ_IN_PLACE,
     check_finite,
@@ -24,12 +25,13 @@ from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
 from fastridge.losses.tweedie import TweedieIdentity
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
-from fastridge.solvers.newton.firth import Firth, minimise
+from fastridge.solvers.newton.firth import Firth, FirthPoint, minimise_along
+from fastridge.solvers.newton.information import products_with_ones
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.solve import solve_rows
 
-_TOL = 1e-9
-_MAX_ITER = 200
+TOL = 1e-8  # more is rounding
+MAX_ITER = 200
 
 
 class Likelihood:
@@ -127,7 +129,7 @@ class Likelihood:
     def objective(self) -> float:
         """Return what the model minimises, at its coefficients."""
         if self.firth is not None:
-            return self.firth.at(self._unknowns).objective
+            return self.firth.at(self.unknowns).objective
         penalty = 0.5 * float((self.penalty * self.weights.coef**2).sum())
         return 0.5 * self.deviance_at(self.eta) + penalty
 
@@ -161,25 +163,34 @@ class Likelihood:
             return -0.5 * float((squares + np.log(2.0 * np.pi * y**3 / shape)).sum())
         return np.nan
 
+    @computed_once
+    def hessian(self) -> np.ndarray:
+        """The expected Hessian of one linear predictor, of the coefficients and the intercept."""
+        whole = products_with_ones(self.design, self.curvature(0, 0))
+        p = len(self.penalty)
+        whole[np.arange(p), np.arange(p)] += self.penalty
+        return whole
+
     # ---- fitted again ----
 
     @property
-    def _unknowns(self) -> np.ndarray:
+    def unknowns(self) -> np.ndarray:
         """Coefficients and intercept in the units of Firth's objective."""
         assert self.firth is not None
         coef, intercept = self.weights.coef[0], self.weights.intercept[0]
         return self.firth.unknowns_of(Weights(coef, intercept - coef @ self.design.centre))
 
-    def firth_gradient(self) -> np.ndarray:
-        """Return the gradient of Firth's objective."""
+    @computed_once
+    def firth_point(self) -> FirthPoint:
+        """Firth's objective with its derivatives."""
         assert self.firth is not None
-        return self.firth.at(self._unknowns).gradient
+        return self.firth.at(self.unknowns, second=True)
 
     def least_without(self, features: Sequence[int]) -> float:
         """Return the least objective where the coefficients of some features are zero."""
         if self.firth is None:
-            return self._without(features)[0]
-        start = self._unknowns
+            return self.without(features)[0]
+        start = self.unknowns
         start[list(features)] = 0.0
         directions = np.delete(np.eye(len(start)), features, axis=1)
         return self._firth_from(start, directions)
@@ -189,15 +200,21 @@ class Likelihood:
         assert self.firth is not None
         if not np.isfinite(self.firth.at(start).objective):
             return np.inf
-        return minimise(self.firth, start, directions, tol=_TOL, max_iter=_MAX_ITER).objective
+        found, _ = minimise_along(self.firth, start, directions, tol=TOL, max_iter=MAX_ITER)
+        return float(found.evaluation.objective)
 
-    def _without(
-        self, features: Sequence[int], offset: np.ndarray | None = None, *, intercept: bool = True
+    def without(
+        self,
+        features: Sequence[int],
+        offset: np.ndarray | None = None,
+        *,
+        intercept: bool = True,
+        start: Weights | None = None,
     ) -> tuple[float, Any]:
         """Return the least objective without some features, and the weights there.
 
         `offset` is added to the linear predictors, as (n_samples, n_classes). Without `intercept`
-        there is none, and columns are about zero.
+        there is none, and columns are about zero. By default the start is the model.
         """
         kept = np.setdiff1d(np.arange(self.design.shape[1]), features)
         design, penalty = self.design, self.penalty[kept]
@@ -214,7 +231,8 @@ class Likelihood:
             offset = offset if self.is_multinomial else offset[:, 0]
             terms = offset if terms is None else terms + offset
         loss = self.loss
-        start = self._start(kept) if intercept else None
+        if start is None and intercept:
+            start = self._start(kept)
         of_rows: LossOfRows | ClassesOfRows
         if isinstance(loss, ClassesOfRows):
             of_rows = ClassesOfRows(loss.y, self.n_classes, terms)
@@ -222,7 +240,7 @@ class Likelihood:
             of_rows = LossOfRows(loss.loss, loss.y, terms)
             start = None if isinstance(loss.loss, TweedieIdentity) else start
         with np.errstate(all="ignore"):
-            found = solve_rows(design, of_rows, penalty, start, tol=_TOL, max_iter=_MAX_ITER)
+            found = solve_rows(design, of_rows, penalty, start, tol=TOL, max_iter=MAX_ITER)
         return found.objective, Weights(found.coef, found.intercept)
 
     def _start(self, kept: np.ndarray) -> Weights:
@@ -235,51 +253,13 @@ class Likelihood:
             return Weights(coef, intercept)
         return Weights(coef[0], float(intercept[0]))
 
-    def with_fixed(self, feature: int | None, value: float, *, far: bool = False) -> float:
-        """Return the least objective where a coefficient, or the intercept, has this value.
-
-        `far` from the estimate, Firth's objective may have several minima, and is minimised from
-        several starts.
-        """
-        if self.firth is not None:
-            return self._firth_with_fixed(self.firth, feature, value, far)
-        n = len(self.weight)
-        if feature is None:
-            return self._without([], np.full((n, 1), value), intercept=False)[0]
-        column = np.asarray(self.design.dense_columns(np.array([feature])), dtype=np.float64)
-        offset = value * (column - self.design.centre[feature])
-        penalty = 0.5 * float(self.penalty[feature]) * value**2
-        return self._without([feature], offset)[0] + penalty
-
-    def _firth_with_fixed(
-        self, firth: Firth, feature: int | None, value: float, far: bool
-    ) -> float:
-        start, directions = self._unknowns, np.eye(firth.q)
-        if feature is None:  # the intercept about zero
-            p = firth.q - 1
-            directions[p, :p] = self.design.centre * firth.inverse
-            start[p] = value + directions[p, :p] @ start[:p]
-            return self._firth_from(start, directions[:, :p])
-        fixed = value / firth.inverse[feature]
-        directions = np.delete(directions, feature, axis=1)
-        starts = [start]
-        if far:
-            starts.append(np.zeros(firth.q))
-        if far and start[feature] * fixed > 0.0:
-            starts.append(start * (fixed / start[feature]))
-        found = []
-        for unknowns in starts:
-            unknowns[feature] = fixed
-            found.append(self._firth_from(unknowns, directions))
-        return min(found)
-
     def null_eta(self) -> np.ndarray:
         """Return the linear predictors of the null model."""
         shape = len(self.weight), self.n_classes
         offset = np.zeros(shape) if self.loss.offset is None else self.loss.offset.reshape(shape)
         if not self.design.fit_intercept:
             return offset
-        intercept = self._without(range(self.design.shape[1]))[1].intercept
+        intercept = self.without(range(self.design.shape[1]))[1].intercept
         return offset + np.atleast_1d(intercept)
 
 
@@ -305,8 +285,7 @@ def likelihood_of(
         model._check_range(y)
         kind = model._loss()
         terms = model._terms(kind, y.shape, offset, exposure)
-        total = float(len(y) if weight is None else weight.sum())
-        rows = smooth_models.rows_of(model, X, weight, chosen_penalty(model)[0] * total, 0.0)
+        rows = smooth_models.rows_of(model, X, weight, chosen_penalty(model)[0], 0.0)
         return Likelihood(model, rows, LossOfRows(kind, y, terms))
     check_finite(y, "y", model)
     classes = model.classes_

@@ -32,6 +32,7 @@ from fastridge.losses.smooth import LossOfRows, SmoothLoss
 from fastridge.losses.tweedie import TweedieIdentity
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.newton.problem import NewtonResult
+from fastridge.solvers.newton.separation import Separation
 from fastridge.solvers.newton.streamed_sums import LossRows, Totals
 
 
@@ -78,8 +79,8 @@ def fit_glm_scan(
     terms: tuple[object, object],
     checkpoint: PathLike | None,
     checkpoint_every: int | None,
-) -> tuple[smooth_models.Rows, NewtonResult, float]:
-    """Return the penalties, the minimum, and the sum of the weights of a scan."""
+) -> tuple[smooth_models.Rows, NewtonResult, Separation | None]:
+    """Return the penalties, the minimum and the separation of a scan."""
     design = scan_design(model, rows, y, sample_weight, terms)
     passes = passes_of(model, design, checkpoint, checkpoint_every)
     try:
@@ -102,8 +103,8 @@ def minimum(
     n_threads: int,
     *,
     exposed: bool,
-) -> tuple[smooth_models.Rows, NewtonResult, float]:
-    """Return the penalties, the minimum, and the sum of the weights of rows that passes read."""
+) -> tuple[smooth_models.Rows, NewtonResult, Separation | None]:
+    """Return the penalties, the minimum and the separation of rows that passes read."""
     loss = model._loss()
     if exposed and loss.link != "log":
         raise ValueError("exposure needs a log link: give an offset instead.")
@@ -121,18 +122,14 @@ def minimum(
         loss,
         1,
         _Encode(loss, model._least_target(), features, shift),
-        partial(_strength, float(model.alpha)),
+        partial(smooth_models.summed, model, float(model.alpha)),
         partial(_check, model, loss),
         shift,
         float(model.l1_ratio),
     )
     fit = StreamedFit(model, family, passes, sample, share, n_threads)
     held, result = fit.minimum()
-    return held, result, fit.totals.sum_weights
-
-
-def _strength(alpha: float, total: float) -> float:
-    return alpha * total
+    return held, result, fit.separation
 
 
 def _check(model: Any, loss: SmoothLoss, totals: Totals) -> None:

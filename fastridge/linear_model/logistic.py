@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from fastridge._docstrings import documented
 from fastridge._kernels.attributes import forget
-from fastridge._typing import Bounds, Index, Matrix, PathLike, RandomState, RowsLike
+from fastridge._typing import AlphaScale, Bounds, Index, Matrix, PathLike, RandomState, RowsLike
 from fastridge._validation import (
     READ_IN_PLACE,
     check_finite,
@@ -139,6 +139,8 @@ class LogisticRegression(
         Least and largest coefficients, each a number or an array-like of shape (n_features,), with
         ``lower <= 0 <= upper``; with more than two classes also (n_classes, n_features). None is
         without bounds.
+    alpha_scale : {"sum", "mean"}, default="sum"
+        Whether the penalty, times 1 / C, is added to the sum of the losses or to their mean.
     bias_reduction : {"firth"}, default=None
         "firth" adds half the logarithm of the determinant of the Fisher information to the
         log-likelihood of two classes, in place of any other penalty (`C` is then ignored, and stays
@@ -228,6 +230,7 @@ class LogisticRegression(
         standardize: bool = False,
         penalty_factors: ArrayLike | None = None,
         bounds: Bounds | None = None,
+        alpha_scale: AlphaScale = "sum",
         bias_reduction: Literal["firth"] | None = None,
         n_threads: int | None = None,
     ) -> None:
@@ -316,15 +319,16 @@ class LogisticRegression(
         totals: np.ndarray,
         rows: smooth_models.Rows,
         result: NewtonResult,
+        separation: Separation | None,
     ) -> Self:
         """Keep the fit to rows that were read several times, and the weights of classes."""
         self.classes_ = classes
         self._store(np.empty((0, 0)), rows, result)
-        if all_separated(rows, result, totals):
+        if separation is None and all_separated(rows, result, totals):
             self.status_ = "separated"
             smooth_models.warn_not_converged(all_separated_words(result.n_iter))
         else:
-            self._end(rows, result, None)
+            self._end(rows, result, separation)
         return self
 
     def _prepared(
@@ -382,7 +386,7 @@ class LogisticRegression(
         if self.coef_.ndim == 1:
             self.coef_, self.intercept_ = self.coef_[np.newaxis], self.intercept_[np.newaxis]
         self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
-        self.dual_gap_ = result.gap
+        self.dual_gap_ = smooth_models.gap_of(self, rows, result)
 
     def _end(
         self, rows: smooth_models.Rows, result: NewtonResult, separation: Separation | None

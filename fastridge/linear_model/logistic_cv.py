@@ -9,7 +9,7 @@ from sklearn.utils import Tags, metadata_routing
 from sklearn.utils.validation import validate_data
 
 from fastridge._docstrings import documented
-from fastridge._typing import Bounds, Folds, RandomState, RowsLike, Scoring
+from fastridge._typing import AlphaScale, Bounds, Folds, RandomState, RowsLike, Scoring
 from fastridge._validation import (
     READ_IN_PLACE,
     check_weight,
@@ -94,6 +94,9 @@ class LogisticRegressionCV(LogisticRegression):
     penalty_factors
     bounds : (lower, upper), default=None
         Least and largest coefficients, as in `fastridge.LogisticRegression`.
+    alpha_scale : {"sum", "mean"}, default="sum"
+        Whether the penalty, times 1 / C, is added to the sum of the losses or to their mean, which
+        is that of the training rows of each split.
     n_threads
 
     Attributes
@@ -209,6 +212,7 @@ class LogisticRegressionCV(LogisticRegression):
         standardize: bool = False,
         penalty_factors: ArrayLike | None = None,
         bounds: Bounds | None = None,
+        alpha_scale: AlphaScale = "sum",
         n_threads: int | None = None,
     ) -> None:
         store_parameters(self, locals())
@@ -371,7 +375,7 @@ class LogisticRegressionCV(LogisticRegression):
             coef = grid.coef_of(chosen, grid.strengths[c])
             C, l1_ratio = float(Cs[c]), stored[ratio]
             self.rcond_, self.gradient_norm_ = chosen.rcond, smooth_models.gradient_norm(chosen)
-            self.dual_gap_ = chosen.gap
+            self.dual_gap_ = smooth_models.gap_of(self, grid.given.rows, chosen)
         else:
             coef, C, l1_ratio = grid.mean_of_best(stored)
             chosen = grid.results[0][ratio][c]

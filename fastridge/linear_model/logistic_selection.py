@@ -72,7 +72,8 @@ class Grid:
     def _unit(self, l1_ratio: float, design: Any) -> UnitPenalty:
         rows = self.given.rows
         both = smooth_models.penalties_of(self.model, design, rows.factors, l1_ratio)
-        return UnitPenalty(*both, rows.bounds)
+        unit = UnitPenalty(*both, rows.bounds)
+        return unit.at(smooth_models.summed(self.model, 1.0, design.sum_weights))
 
     # ---- what is scored ----
 
@@ -85,7 +86,7 @@ class Grid:
             folds = Folds(given.rows.design, given.loss, splits)
             for k, ratio in enumerate(self.l1_ratios):
                 unit_of = partial(self._unit, ratio)
-                if not model.standardize:
+                if not model.standardize and model.alpha_scale == "sum":
                     unit_of = partial(_same, self.units[k])
                 found.append(
                     folds.minima(unit_of, self.strengths, self.whole[k], tol=tol, max_iter=max_iter)

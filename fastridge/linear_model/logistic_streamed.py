@@ -38,6 +38,7 @@ from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.newton.problem import NewtonResult
+from fastridge.solvers.newton.separation import Separation
 from fastridge.solvers.newton.streamed_sums import LossRows, Totals
 
 
@@ -123,8 +124,8 @@ def fit_logistic_scan(
     penalty: tuple[float, float],
     checkpoint: PathLike | None,
     checkpoint_every: int | None,
-) -> tuple[np.ndarray, np.ndarray, smooth_models.Rows, NewtonResult]:
-    """Return the classes of a scan, the weight of each, the penalties and the minimum."""
+) -> tuple[np.ndarray, np.ndarray, smooth_models.Rows, NewtonResult, Separation | None]:
+    """Return the classes of a scan, the weight of each, penalties, minimum and separation."""
     design = scan_design(model, rows, y, sample_weight, (offset, None))
     if rows.has_exposure:
         raise ValueError("exposure needs a log link: give an offset instead.")
@@ -146,7 +147,7 @@ def fit_passes(
     penalty: tuple[float, float],
     *,
     labels: Callable[[], Labels],
-) -> tuple[np.ndarray, np.ndarray, smooth_models.Rows, NewtonResult]:
+) -> tuple[np.ndarray, np.ndarray, smooth_models.Rows, NewtonResult, Separation | None]:
     """Return what `fit_logistic_scan` returns, for rows that passes read.
 
     `labels` reads all rows for their labels, which is done where a sample does not tell them.
@@ -205,8 +206,8 @@ def minimum(
     n_threads: int,
     penalty: tuple[float, float],
     found: Labels,
-) -> tuple[np.ndarray, smooth_models.Rows, NewtonResult]:
-    """Return the weight of each class, the penalties, and the minimum for rows that passes read."""
+) -> tuple[np.ndarray, smooth_models.Rows, NewtonResult, Separation | None]:
+    """Return the weight of each class, penalties, minimum and separation of rows that are read."""
     classes, totals = found
     check_classes(model, classes)
     factors = factors_of_classes(model, classes, totals)
@@ -219,7 +220,7 @@ def minimum(
         Logistic(),
         len(classes),
         _Encode(classes, factors, features, shift),
-        lambda total: penalty[0],
+        partial(smooth_models.summed, model, penalty[0]),
         _check,
         shift,
         penalty[1],
@@ -228,7 +229,7 @@ def minimum(
     held, result = fit.minimum()
     if len(classes) > 2:
         result = smooth_models.sum_to_zero(result, held.free, bool(model.fit_intercept))
-    return fit.totals.of_classes, held, result
+    return fit.totals.of_classes, held, result, fit.separation
 
 
 def _check(totals: Totals) -> None:

@@ -5,28 +5,29 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.special import log_expit, xlogy
+from scipy.special import xlogy
 
 from fastridge._typing import Matrix
+from fastridge.designs.passes import Passes
 from fastridge.linear_model.smooth_models import Rows, minimum, warn_not_converged
 from fastridge.losses.multinomial import ClassesOfRows
-from fastridge.losses.smooth import LossOfRows
-from fastridge.losses.squared import Squared
-from fastridge.losses.tweedie import TweedieIdentity
+from fastridge.losses.smooth import LossOfRows, SmoothLoss
 from fastridge.solvers.newton.iterate import Weights
+from fastridge.solvers.newton.margins import Margins, margins_of, may_be_separated
 from fastridge.solvers.newton.problem import NewtonResult
 from fastridge.solvers.newton.separation import (
     Cone,
-    Margins,
-    OneMargin,
-    PairMargins,
     Separation,
     find_in_rows,
     find_separation,
 )
 from fastridge.solvers.newton.solve import solve_rows
+from fastridge.solvers.newton.streamed_separation import find_streamed_separation
+from fastridge.solvers.newton.streamed_sums import SumsOfBatch, Totals
 
-_FIRST_STEPS = 30
+FIRST_STEPS = 30
+"""Steps after which a fit that has not converged may be one without a minimum."""
+_STEPS_TO_A_MINIMUM = 5  # of all rows, after those of a sample
 _MOST_ROWS = 3000  # of a system that is solved
 _SMALL_PENALTY = 1e-6  # of the squares of a column
 _SEPARATED = 1e-8  # of the null loss: less is left only where the classes are separable
@@ -56,7 +57,7 @@ def minimum_or_separation(
         if separation is not None:  # the largest margin is the limit of small penalties
             small = partial(solve_rows, rows.design, loss, _SMALL_PENALTY * rows.design.squares)
             return minimum(estimator, X, small, start, None)._replace(gap=None), separation
-    first = min(max_iter, _FIRST_STEPS)
+    first = min(max_iter, FIRST_STEPS)
     result = minimum(estimator, X, solve, start, rows.l1, first)
     separation = separation_of(rows, loss, result)
     if separation is None and result.not_converged is not None and first < max_iter:
@@ -95,9 +96,41 @@ def separation_of(
         usual,
         _cone_of(rows, free, margins.kinds),
     )
-    if separation is None or len(free) == rows.design.shape[1]:
+    return _of_all_features(separation, free, result)
+
+
+def separation_of_passes(
+    passes: Passes,
+    work: SumsOfBatch,
+    totals: Totals,
+    rows: Rows,
+    result: NewtonResult,
+    loss: SmoothLoss,
+) -> Separation | None:
+    """Return a direction along which coefficients without a penalty grow, or None.
+
+    Rows are read for it where the fit took more steps than one with a minimum does: coefficients
+    that grow without bound need many.
+    """
+    if not rows.unbounded or not may_be_separated(loss):
+        return None
+    if result.not_converged is None and result.n_iter <= _STEPS_TO_A_MINIMUM:
+        return None
+    free = np.flatnonzero(rows.free)
+    weights = Weights(result.coef, result.intercept + result.coef @ work.pilot)
+    separation = find_streamed_separation(
+        passes, work, totals, free, weights, result.decrement, _cone_of(rows, free, 1)
+    )
+    return _of_all_features(separation, free, result)
+
+
+def _of_all_features(
+    separation: Separation | None, free: np.ndarray, result: NewtonResult
+) -> Separation | None:
+    """Return a separation by free features as one by all."""
+    if separation is None or len(free) == result.coef.shape[-1]:
         return separation
-    whole = np.zeros(np.shape(result.coef))
+    whole = np.zeros(result.coef.shape)
     whole[..., free] = separation.coef
     return separation._replace(coef=whole)
 
@@ -152,20 +185,12 @@ def all_separated_words(n_iter: int) -> str:
 
 def _margins(rows: Rows, loss: LossOfRows | ClassesOfRows) -> tuple[Margins, float] | None:
     """Return what may grow without bound, and the usual size of a loss; None if nothing may."""
-    if isinstance(loss, ClassesOfRows):
-        return PairMargins(loss, rows.design.row_weights), 1.0
-    kind, y = loss.loss, loss.y
-    if kind.link == "logit":
-        return OneMargin(y, lambda eta: -log_expit(y * eta)), 1.0
-    if isinstance(kind, Squared | TweedieIdentity) or kind.power >= 2.0 or kind.name == "gamma":
-        return None
-    # a log link, and means that may be zero
-    mean = float(rows.design.sum_over_rows(np.maximum(y, 0.0)) / rows.design.sum_weights)
-    zeros = np.zeros_like(y)
-    power = 1.0 if kind.name == "poisson" else kind.power
-    return OneMargin(np.where(y > 0.0, 0.0, -1.0), lambda eta: kind.value(zeros, eta)), mean ** (
-        2.0 - power
-    )
+    design = rows.design
+
+    def mean() -> float:
+        return float(design.sum_over_rows(np.maximum(loss.y, 0.0)) / design.sum_weights)
+
+    return margins_of(loss, design.row_weights, mean)
 
 
 def separation_words(estimator: Any, rows: Rows, separation: Separation, n_iter: int) -> str:

@@ -126,9 +126,15 @@ def rows_of(
     with named_overflow(estimator, X):
         design = design_for_columns(X, weight, bool(estimator.fit_intercept), n_threads)
         l2, l1 = penalties_of(estimator, design, factors, l1_ratio)
+    strength = summed(estimator, strength, design.sum_weights)
     if l1 is not None:
         l1 = strength * l1 if strength > 0.0 else None
     return Rows(design, strength * l2, l1, kept, factors, bounds)
+
+
+def summed(estimator: Any, strength: float, sum_weights: float) -> float:
+    """Return a strength on `alpha_scale` as that of a penalty on the sum of the losses."""
+    return strength * sum_weights if estimator.alpha_scale == "mean" else strength
 
 
 def bounds_of(estimator: Any, n_features: int, n_classes: int, kept: Kept) -> Bounds | None:
@@ -252,6 +258,13 @@ def gradient_norm(result: NewtonResult) -> float:
     if result.decrement == 0.0:
         return 0.0
     return float(np.sqrt(result.decrement / max(abs(result.objective), result.decrement)))
+
+
+def gap_of(estimator: Any, rows: Rows, result: NewtonResult) -> float | None:
+    """Return the gap of a result on `alpha_scale`, or None."""
+    if result.gap is None or estimator.alpha_scale == "sum":
+        return result.gap
+    return result.gap / float(rows.design.sum_weights)
 
 
 def start_from(estimator: Any, rows: Rows, n_classes: int | None = None) -> Weights | None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastridge._docstrings import documented
-from fastridge._typing import Bounds, RowsLike
+from fastridge._typing import AlphaScale, Bounds, RowsLike
 from fastridge.linear_model import smooth_models, smooth_texts
 from fastridge.linear_model.constraints import InvalidParameterError, check_parameters
 from fastridge.linear_model.glm import (
@@ -48,6 +48,7 @@ def logistic_path(
     standardize: bool = False,
     penalty_factors: ArrayLike | None = None,
     bounds: Bounds | None = None,
+    alpha_scale: AlphaScale = "sum",
     n_threads: int | None = None,
 ) -> LogisticPath:
     """Compute the coefficients of logistic regression at many Cs.
@@ -74,6 +75,8 @@ def logistic_path(
     tol, max_iter, standardize, penalty_factors
     bounds : (lower, upper), default=None
         Least and largest coefficients, as in `fastridge.LogisticRegression`.
+    alpha_scale : {"sum", "mean"}, default="sum"
+        Whether the penalty, times 1 / C, is added to the sum of the losses or to their mean.
     n_threads
 
     Returns
@@ -117,6 +120,7 @@ def logistic_path(
         standardize=standardize,
         penalty_factors=penalty_factors,
         bounds=bounds,
+        alpha_scale=alpha_scale,
         n_threads=n_threads,
     )
     check_parameters(model)
@@ -158,6 +162,7 @@ def glm_path(
     standardize: bool = False,
     penalty_factors: ArrayLike | None = None,
     bounds: Bounds | None = None,
+    alpha_scale: AlphaScale = "mean",
     n_threads: int | None = None,
 ) -> GLMPath:
     """Compute the coefficients of a generalized linear model at many alphas.
@@ -181,7 +186,7 @@ def glm_path(
         logarithmic scale, down to a thousandth of the largest, at which all coefficients are zero
         if `l1_ratio` is at least 0.001; below, it is as for 0.001.
     l1_ratio, fit_intercept, sample_weight, offset, exposure, tol, max_iter, standardize,
-    penalty_factors, bounds, n_threads
+    penalty_factors, bounds, alpha_scale, n_threads
 
     Returns
     -------
@@ -221,6 +226,7 @@ def glm_path(
         standardize=standardize,
         penalty_factors=penalty_factors,
         bounds=bounds,
+        alpha_scale=alpha_scale,
         n_threads=n_threads,
     )
     check_parameters(model)
@@ -234,7 +240,7 @@ def glm_path(
     results = path_of(model, given.X, given.rows, given.loss, unit, values.tolist())
     coefs = np.array([given.rows.kept.coef(result.coef) for result in results])
     intercepts = np.array([result.intercept - given.shift for result in results])
-    certificate = _certified(model, given, values.tolist(), results, given.total)
+    certificate = _certified(model, given, values.tolist(), results)
     return GLMPath(values, coefs, intercepts, certificate.n_iters, certificate)
 
 
@@ -296,15 +302,14 @@ def _certified(
     given: Any,
     strengths: Sequence[float],
     results: Sequence[NewtonResult],
-    total: float = 1.0,
 ) -> SmoothPathCertificate:
-    """Return the certificates of results, with gaps divided by a total; warn of what is wrong."""
+    """Return the certificates of results; warn of what is wrong."""
     separations = separations_of(given.rows, given.loss, strengths, results)
     warn_of_path(model, given.rows, results, separations)
-    gaps = [result.gap for result in results]
+    gaps = [smooth_models.gap_of(model, given.rows, result) for result in results]
     return SmoothPathCertificate(
         np.array([smooth_models.gradient_norm(result) for result in results]),
-        np.array([np.nan if gap is None else gap / total for gap in gaps]),
+        np.array([np.nan if gap is None else gap for gap in gaps]),
         np.array([result.n_iter for result in results], dtype=np.int32),
         np.array(list(map(status_of, results, separations))),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from fastridge.io.checkpoint import Checkpoint, check_checkpoint
 from fastridge.linear_model import smooth_models
 from fastridge.linear_model.encoded_tables import remember_encoding
 from fastridge.linear_model.options import check_factors
+from fastridge.linear_model.separated import FIRST_STEPS, separation_of_passes
 from fastridge.linear_model.streamed import refuse_targets
 from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows, SmoothLoss
@@ -30,6 +32,7 @@ from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
+from fastridge.solvers.newton.separation import Separation
 from fastridge.solvers.newton.streamed import (
     Start,
     StreamedObjective,
@@ -220,9 +223,12 @@ class StreamedFit:
     kept : Kept
     totals : Totals
         Of all rows, once they have been read.
+    separation : Separation or None
+        Along which coefficients grow without bound, once the minimum was sought.
     """
 
     totals: Totals
+    separation: Separation | None = None
 
     def __init__(
         self,
@@ -257,28 +263,51 @@ class StreamedFit:
         start = self._warm_start(held, pilot)
         enough = design.n_counted >= _LEAST_ROWS_PER_FEATURE * len(pilot)
         sampled = start is None and weighted and (enough or self._sample.complete)
-        has_l1 = family.has_l1
+        make: Callable[..., Callable[..., NewtonResult]] = self._solver
         if family.n_classes > 2:
-            if has_l1:
-                raise ValueError(
-                    f"l1_ratio={family.l1_ratio:g} with more than two classes is supported only "
-                    "for rows in memory: set it to 0, or give an array or a sparse matrix."
-                )
-            if self._bounds is not None:
-                raise ValueError(
-                    "bounds with more than two classes are supported only for rows in memory: "
-                    "leave bounds at None, or give an array or a sparse matrix."
-                )
-            solve = self._solver_of_classes(rows, design, sample.loss, start, sampled=sampled)
-        else:
-            solve = self._solver(rows, design, sample.loss, start, sampled=sampled)
-        nothing = np.zeros((1, 1))
-        result = smooth_models.minimum(model, nothing, solve, None, nothing if has_l1 else None)
+            self._refuse_several()
+            make = self._solver_of_classes
+        solve = partial(make, rows, design, sample.loss)
+        steps = int(model.max_iter)
+        first = min(steps, FIRST_STEPS)
+        result = self._fit(solve(start, sampled=sampled), first)
+        held, self.separation = self._judged(held, result, work)
+        if result.not_converged is not None and self.separation is None and first < steps:
+            start = Weights(result.coef, result.intercept + result.coef @ pilot)
+            result = self._fit(solve(start, sampled=False), steps - first)
+            result = result._replace(n_iter=result.n_iter + first)
+            held, self.separation = self._judged(held, result, work)
         model.n_passes_ = self._passes.n_passes
-        self.totals = rows.totals
-        result = result._replace(intercept=result.intercept - family.shift)
-        l1 = self._l1_of(self.totals) if has_l1 else None
-        return held._replace(penalty=self._penalty_of(self.totals), l1=l1), result
+        return held, result._replace(intercept=result.intercept - family.shift)
+
+    def _fit(self, solve: Callable[..., NewtonResult], max_iter: int) -> NewtonResult:
+        """Return what a solver finds."""
+        nothing = np.zeros((1, 1))
+        l1 = nothing if self._family.has_l1 else None
+        return smooth_models.minimum(self._model, nothing, solve, None, l1, max_iter)
+
+    def _judged(
+        self, held: smooth_models.Rows, result: NewtonResult, work: SumsOfBatch
+    ) -> tuple[smooth_models.Rows, Separation | None]:
+        """Return the penalties, and a direction along which coefficients grow if there is one."""
+        self.totals = totals = held.design.totals  # type: ignore[attr-defined]
+        l1 = self._l1_of(totals) if self._family.has_l1 else None
+        held = held._replace(penalty=self._penalty_of(totals), l1=l1)
+        found = separation_of_passes(self._passes, work, totals, held, result, self._family.loss)
+        return held, found
+
+    def _refuse_several(self) -> None:
+        """Raise ValueError where penalties of several classes are supported in memory only."""
+        what = None
+        if self._family.has_l1:
+            what, instead = f"l1_ratio={self._family.l1_ratio:g}", "set it to 0"
+        elif self._bounds is not None:
+            what, instead = "bounds", "leave them at None"
+        if what is not None:
+            raise ValueError(
+                f"{what} with more than two classes is supported only for rows in memory: "
+                f"{instead}, or give an array or a sparse matrix."
+            )
 
     def _warm_start(self, held: smooth_models.Rows, pilot: np.ndarray) -> Weights | None:
         """Return the start of a warm start, or without any step, about the pilot."""

@@ -21,6 +21,8 @@ penalty_factors : array-like of shape (n_features,), default=None
 bounds : (lower, upper), default=None
     Least and largest coefficients, each a number or an array-like of shape (n_features,), with
     ``lower <= 0 <= upper``. None is without bounds.
+alpha_scale : {"mean", "sum"}, default="mean"
+    Whether alpha times the penalty is added to the weighted mean of the losses, or to their sum.
 n_threads : int, default=None
     Number of threads for the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores.
 status_ : {"converged", "not converged", "separated"}

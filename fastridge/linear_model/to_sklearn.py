@@ -47,6 +47,8 @@ _NEWTON = (
     "TweedieRegressor",
 )
 
+_SVM = ("LinearSVC", "LinearSVR")
+
 
 class ToSklearnMixin:
     """`to_sklearn` of a fitted model."""
@@ -101,15 +103,16 @@ class ToSklearnMixin:
 
 def _converted(model: BaseEstimator, name: str) -> BaseEstimator:
     import sklearn.linear_model
+    import sklearn.svm
 
-    kind = getattr(sklearn.linear_model, name)
+    kind = getattr(sklearn.svm if name in _SVM else sklearn.linear_model, name)
     new = kind(**_accepted(kind, _parameters(model, name, kind)))
     for attribute in _ATTRIBUTES:
         if attribute in model.__dict__:
             setattr(new, attribute, copy.deepcopy(model.__dict__[attribute]))
-    if name in _NEWTON:
+    if name in _NEWTON or name in _SVM:
         del new.dual_gap_
-        if not name.startswith("LogisticRegression"):
+        if name in _NEWTON and not name.startswith("LogisticRegression"):
             new._base_loss = new._get_loss()
     elif name in ("Ridge", "RidgeClassifier"):
         new.solver_ = _SOLVERS.get(model.solver_, model.solver_)

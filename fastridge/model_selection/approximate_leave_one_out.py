@@ -27,6 +27,8 @@ from fastridge.solvers.newton.problem import LEAST_PENALTY, NewtonResult
 from fastridge.statistics.accumulate import symmetric
 
 _BLOCK_VALUES = 1 << 18  # of rows that are copied at a time: 2 MB
+_LEAST_SINGLE = 1e-5  # of a reciprocal condition: forms keep four digits in single precision
+_LONG = 3e7  # rows times columns squared, for which single precision saves milliseconds
 _ROOT_VALUES = 1 << 22  # of the roots of inverse Hessians that are used at a time: 32 MB
 LEAST_LEFT = 1e-6
 """The least ``1 - h q``: below it is rounding, and the step too long to mean anything."""
@@ -64,7 +66,7 @@ class ApproximateLeaveOneOut:
                 continue
             root = self._root(here, penalty, active)
             waiting.append((k, here, root))
-            size += root.root.size
+            size += root.root.M.size
             if size > _ROOT_VALUES:
                 self._finish(waiting, out)
                 waiting, size = [], 0
@@ -113,12 +115,16 @@ class ApproximateLeaveOneOut:
         total = here.total
         if not total > 0.0 or not len(l2):
             share = 1.0 / total if total > 0.0 and design.fit_intercept else 0.0
-            return _Root(active, np.zeros(len(l2)), np.zeros((len(l2), 0)), share)
+            nothing = InverseRoot(np.zeros((len(l2), 0)), np.zeros(len(l2)), False, False)
+            return _Root(active, np.zeros(len(l2)), nothing, share)
         held = design.accumulate(np.zeros(design.shape[0]))
         upper = held.upper if design.fit_intercept else held.upper_about_zero()
         centre = held.x_mean if design.fit_intercept else np.zeros_like(held.x_mean)
         share = 1.0 / total if design.fit_intercept else 0.0
-        return _Root(active, centre, inverse_root(upper, l2), share)
+        root = inverse_root(upper, l2)
+        if design.shape[0] * len(l2) ** 2 < _LONG:
+            root = root._replace(single=False)
+        return _Root(active, centre, root, share)
 
     # ---- more features than rows ----
 
@@ -175,28 +181,66 @@ class _Expanded:
 
     def moved(self, forms: np.ndarray) -> np.ndarray:
         """Return the linear predictors without each row, from the quadratic forms of the rows."""
-        left = np.maximum(1.0 - self.curvature * forms, LEAST_LEFT)
-        return self.eta + self.derivative * forms / left
+        with np.errstate(all="ignore"):  # rows without weight may be anywhere
+            left = np.maximum(1.0 - self.curvature * forms, LEAST_LEFT)
+            change = self.derivative * forms / left
+        return self.eta + np.where(self.derivative == 0.0, 0.0, change)
 
 
 class _Root(NamedTuple):
-    """A root M of an inverse Hessian ``M M'`` about a centre; `share` is the intercept's part."""
+    """A root of an inverse Hessian about a centre; `share` is the intercept's part."""
 
     active: np.ndarray | None
     centre: np.ndarray
-    root: np.ndarray
+    root: "InverseRoot"
     share: float
 
     def forms(self, block: np.ndarray, pilot: np.ndarray) -> np.ndarray:
         """Return the quadratic forms of rows, from which a vector was subtracted."""
         if self.active is not None:
             block, pilot = block[:, self.active], pilot[self.active]
-        along = product(block, self.root) - (self.centre - pilot) @ self.root
-        return np.asarray(np.einsum("ij,ij->i", along, along)) + self.share
+        return self.root.forms(block, self.centre - pilot) + self.share
 
 
-def inverse_root(upper: np.ndarray, penalty: np.ndarray) -> np.ndarray:
-    """Return M with ``M M'`` the inverse of a matrix plus a diagonal, without null directions."""
+class InverseRoot(NamedTuple):
+    """``diag(scale) M``, whose product with its transpose is the inverse of a matrix.
+
+    M is triangular, or has orthogonal columns if `triangular` is False. Where the matrix is
+    well-conditioned, `single` says that forms are computed in single precision.
+    """
+
+    M: np.ndarray
+    scale: np.ndarray
+    triangular: bool
+    single: bool
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """The root itself."""
+        return self.M * self.scale[:, None]
+
+    def forms(self, block: np.ndarray, away: np.ndarray) -> np.ndarray:
+        """Return the squared lengths of ``(block - away) root``, row by row."""
+        if not self.M.size:
+            return np.zeros(len(block))
+        dtype = np.float32 if self.single else np.float64
+        along = np.empty(block.shape, dtype)
+        with np.errstate(over="ignore"):  # of rows without weight
+            np.multiply(block, self.scale, out=along, casting="same_kind")
+        M = np.asfortranarray(self.M, dtype=dtype)
+        less = (M.T @ (away * self.scale).astype(dtype))[:, None]
+        if self.triangular:
+            multiply = scipy.linalg.blas.strmm if self.single else scipy.linalg.blas.dtrmm
+            found = multiply(1.0, M, along.T, trans_a=1, overwrite_b=1)
+        else:
+            found = product(along, M).T
+        with np.errstate(all="ignore"):
+            found -= less
+            return np.einsum("ij,ij->j", found, found).astype(np.float64)
+
+
+def inverse_root(upper: np.ndarray, penalty: np.ndarray) -> InverseRoot:
+    """Return a root of the inverse of a matrix plus a diagonal, without null directions."""
     whole = np.triu(upper) + np.triu(upper, 1).T
     whole.flat[:: len(whole) + 1] += penalty
     length = np.sqrt(whole.diagonal())
@@ -207,9 +251,9 @@ def inverse_root(upper: np.ndarray, penalty: np.ndarray) -> np.ndarray:
         inverse, status = scipy.linalg.lapack.dtrtri(lower, lower=1)
         least = 1.0 / np.abs(inverse).sum(axis=1).max() ** 2
         if status == 0 and least > rounding(len(whole)):
-            return inverse.T * scale[:, None]
+            return InverseRoot(np.triu(inverse.T), scale, True, least > _LEAST_SINGLE)
     except np.linalg.LinAlgError:
         pass
     values, vectors = call_lapack(len(whole), np.linalg.eigh, whole)
     kept = values > rounding(len(values)) * values[-1]
-    return (vectors[:, kept] / np.sqrt(values[kept])) * scale[:, None]
+    return InverseRoot(vectors[:, kept] / np.sqrt(values[kept]), scale, False, False)

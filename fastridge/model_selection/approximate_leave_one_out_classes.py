@@ -71,12 +71,12 @@ class ApproximateLeaveOneOutOfClasses:
             parts = [(slice(None), self._forms_in_rows(eta, penalty.l2))]
         else:
             parts = self._forms(eta, penalty.l2[columns], columns, active[:, columns])
-        derivative = np.empty(eta.shape[::-1])
+        derivative, weight = np.empty(eta.shape[::-1]), design.row_weights
         loss.expand(np.ascontiguousarray(eta.T), design.weight, derivative)
-        roots = _roots(softmax(eta, axis=1), design.row_weights)
         out = np.empty_like(eta)
         for rows, forms in parts:
-            out[rows] = eta[rows] + _moved(forms, roots[rows], derivative.T[rows])
+            roots = _roots(softmax(eta[rows], axis=1), weight[rows])
+            out[rows] = eta[rows] + _moved(forms, roots, derivative.T[rows])
         return out
 
     def _active(self, penalty: UnitPenalty, result: NewtonResult) -> np.ndarray:
@@ -114,7 +114,7 @@ class ApproximateLeaveOneOutOfClasses:
         l2 = np.tile(np.append(penalty, np.zeros(q - n_columns)), K)[index]
         root = np.zeros((K * q, 0))
         if len(index):
-            found = inverse_root(upper, l2)
+            found = inverse_root(upper, l2).matrix
             root = np.zeros((K * q, found.shape[1]))
             root[index] = found
         by_class = root.reshape(K, q, -1)

@@ -25,6 +25,7 @@ _THREADED_SUMS = 1 << 24
 _CHUNKS_PER_THREAD = 8  # of rows, at most
 _CHUNK_BYTES = 4 << 20  # Gram matrices of all chunks together
 _TINY_FLOPS = 1e5  # below this most of the time is spent outside the kernels
+_LEAST_SINGLE = 32  # columns: with fewer, reading them takes longest
 _OWN_GRAM_BYTES = 48 << 20  # Gram matrices of all threads together, if rows are split
 _CONVERTED_VALUES = 1 << 18  # values converted at a time: small compared with the caches
 _FILLED_VALUES = 1 << 22
@@ -177,6 +178,13 @@ def written_zeros(rows: int, columns: int) -> np.ndarray:
     for row in range(0, rows, step):  # interrupts are handled between these steps
         out[row : row + step] = 0.0
     return out
+
+
+def takes_single(shape: tuple[int, int], n_threads: int) -> bool:
+    """Return whether products of rows of this shape can be, and are worth, summed in float32."""
+    n, p = shape
+    many = n * p * p >= _THREADED_FLOPS and p >= _LEAST_SINGLE
+    return many and _gram.has_single() and 16 * n_threads * p * p <= _OWN_GRAM_BYTES
 
 
 # accumulate(tile, gram, [moments,] pack_begin, col_begin, col_end): a kernel call for some rows
@@ -347,11 +355,12 @@ def gram_and_moments(
     n_targets: int,
     n_threads: int,
     convert: bool,
+    unit: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what `accumulate_gram`, bound to rows by `bind(begin, end)`, gives for all rows.
 
     These are Z'Z and the moments. A single target is not in Z: its cross-products with X are among
-    the moments.
+    the moments. `unit` holds factors of the columns of Z, by which Z'Z is divided.
     """
     (n, p), t = shape, n_targets
     left_out = _gram.extra_columns(p, t)
@@ -360,6 +369,8 @@ def gram_and_moments(
     inside = p - left_out
     columns = inside + t if t > 1 else inside
     gram = _run_tiles(bind, n, inside, columns, n_threads, convert, moments)
+    if unit is not None:
+        gram[:inside, :inside] /= unit[:inside, None] * unit[:inside]
     total = moments[0] if n_threads == 1 else np.add.reduce(moments, axis=0)
     if left_out:
         inner = gram[:inside, :inside]

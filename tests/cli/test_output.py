@@ -143,10 +143,9 @@ def test_plots_of_names_that_a_font_lacks_print_nothing(tmp_path, capfd):
 @pytest.mark.parametrize(
     ("settings", "width"),
     [
-        ({"LC_ALL": "C"}, 100),
         ({"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}, 100),
         ({"PYTHONIOENCODING": "ascii"}, 100),
-        ({"NO_COLOR": "1", "COLUMNS": "80", "LINES": "24"}, 80),
+        ({"LC_ALL": "C", "NO_COLOR": "1", "COLUMNS": "80", "LINES": "24"}, 80),
     ],
     ids=str,
 )

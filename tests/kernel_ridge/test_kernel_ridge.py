@@ -175,6 +175,7 @@ def test_kernel_ridge_asymmetric_kernel_warns():
         ({"kernel": "chi2"}, X, "Negative values in data"),
         ({"alpha": [1.0, 2.0, 3.0]}, X, "one value for each of 2 targets"),
         ({"alpha": [np.nan]}, X, "must be finite"),
+        ({"kernel": lambda a, b: a}, X, "must return a number"),
         ({"kernel": "rbf"}, np.where(X > 2.0, np.nan, X), "contains NaN"),
     ],
 )

@@ -53,7 +53,7 @@ def test_kernel_matrix_block_and_products_as_numpy(simd, name, n, m, p):
     rng = np.random.default_rng(n + p)
     A, B = rng.uniform(0.1, 1.0, (n, p)), np.asfortranarray(rng.uniform(0.1, 1.0, (m, p)))
     kernel = kernel_matrix.KernelFunction(
-        kernel_matrix.NAMES.index(name), GAMMA, COEF0, DEGREE, int(DEGREE)
+        kernel_matrix.NAMES.index(name), GAMMA, COEF0, DEGREE, int(DEGREE), False
     )
     left, right = packed(simd, A), packed(simd, B.astype(np.float32))
     expected = reference(name, A, B.astype(np.float32).astype(float))
@@ -65,8 +65,9 @@ def test_kernel_matrix_block_and_products_as_numpy(simd, name, n, m, p):
     kernel_matrix.multiply(kernel, left, right, vectors, work, products, 0, n)
     assert_allclose(products, vectors @ expected.T, rtol=1e-12, atol=1e-12)
     twice, targets = np.zeros((2, m)), rng.standard_normal((2, n))
-    kernel_matrix.multiply_twice(kernel, left, right, vectors, targets, work, twice, 0, n)
-    assert_allclose(twice, (targets - products) @ expected, rtol=1e-11, atol=1e-11)
+    weight = rng.uniform(size=n)
+    kernel_matrix.multiply_twice(kernel, left, right, vectors, targets, weight, work, twice, 0, n)
+    assert_allclose(twice, (targets - products) * weight @ expected, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("name", ["rbf", "laplacian", "polynomial"])
@@ -76,7 +77,7 @@ def test_kernel_matrix_upper_triangle_with_factors_and_parts_of_features(simd, n
     n, p, panel = 61, 7, gram.panel_width()
     X, scale = rng.standard_normal((n, p)), rng.uniform(0.5, 2.0, n)
     kernel = kernel_matrix.KernelFunction(
-        kernel_matrix.NAMES.index(name), GAMMA, COEF0, DEGREE, int(DEGREE)
+        kernel_matrix.NAMES.index(name), GAMMA, COEF0, DEGREE, int(DEGREE), False
     )
     expected = -np.outer(scale, scale) * reference(name, X, X) + np.diag(scale)
     padded = gram.padded_columns(n)
@@ -105,7 +106,9 @@ def test_kernel_matrix_of_near_rows_far_from_zero_has_its_digits(simd):
     rng = np.random.default_rng(0)
     X = np.repeat(rng.standard_normal((10, 3)) * 1e9, 4, axis=0)
     X += rng.integers(0, 3, X.shape) / 2
-    kernel = kernel_matrix.KernelFunction(kernel_matrix.NAMES.index("rbf"), GAMMA, COEF0, DEGREE, 3)
+    kernel = kernel_matrix.KernelFunction(
+        kernel_matrix.NAMES.index("rbf"), GAMMA, COEF0, DEGREE, 3, False
+    )
     out = np.empty((40 + gram.panel_width(), 40))
     kernel_matrix.block(kernel, packed(simd, X), packed(simd, X), out, 0, 40)
     assert_allclose(out[:40], reference("rbf", X, X), rtol=1e-14, atol=1e-300)

@@ -262,7 +262,7 @@ def test_bounds_where_they_are_not_supported_are_refused():
     several = fr.LogisticRegression(bounds=(0, 1))
     with pytest.raises(ValueError, match=r"\(4,\) or \(3, 4\), got \(2, 4\)"):
         several.set_params(bounds=(np.zeros((2, 4)), 1)).fit(X, labels(X, 3))
-    with pytest.raises(ValueError, match="more than two classes are supported only for rows in"):
+    with pytest.raises(ValueError, match="more than two classes is supported only for rows in"):
         several.set_params(bounds=(0, 1)).fit(fr.scan(X, labels(X, 3)))
 
 

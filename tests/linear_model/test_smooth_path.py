@@ -175,3 +175,35 @@ def test_logistic_path_of_separated_classes_says_so():
 def test_paths_unusable_arguments_are_named(call, words):
     with pytest.raises(ValueError, match=words):
         call(*counts())
+
+
+def test_alpha_scale_is_that_of_the_sum_or_of_the_mean_of_losses():
+    X, y = rows()
+    _, amounts = counts()
+    weight = np.random.default_rng(1).integers(0, 3, len(y)).astype(float)
+    total, options = weight.sum(), {"tol": 1e-10}
+    plain = fr.LogisticRegression(C=2.0 / total, **options).fit(X, y, weight)
+    mean = fr.LogisticRegression(C=2.0, alpha_scale="mean", **options)
+    for model in (mean.fit(X, y, weight), mean.fit(fr.scan(X, y, weights=weight))):
+        assert_allclose(model.coef_, plain.coef_, rtol=1e-9)
+        assert model.dual_gap_ == pytest.approx(plain.dual_gap_ / total, abs=1e-12)
+    path = fr.logistic_path(X, y, Cs=[2.0], alpha_scale="mean", sample_weight=weight, **options)
+    assert_allclose(path.coefs[0, :-1], plain.coef_[0], rtol=1e-9)
+    plain = fr.PoissonRegressor(alpha=0.1, **options).fit(X, amounts, weight)
+    summed = fr.PoissonRegressor(alpha=0.1 * total, alpha_scale="sum", **options)
+    for model in (summed.fit(X, amounts, weight), summed.fit(fr.scan(X, amounts, weights=weight))):
+        assert_allclose(model.coef_, plain.coef_, rtol=1e-9)
+    alphas = [0.1 * total]
+    path = fr.glm_path(
+        X, amounts, alphas=alphas, alpha_scale="sum", sample_weight=weight, **options
+    )
+    assert_allclose(path.coefs[0], plain.coef_, rtol=1e-9)
+    errors = summed.inference(X, amounts, weight).standard_errors
+    assert_allclose(errors, plain.inference(X, amounts, weight).standard_errors, rtol=1e-7)
+    grid = {"l1_ratios": (0,), "use_legacy_attributes": False, "scoring": "neg_log_loss"}
+    splits = [(np.arange(100), np.arange(100, 150)), (np.arange(50, 150), np.arange(50))]
+    chosen = fr.LogisticRegressionCV(Cs=[1.0], alpha_scale="mean", cv=splits, **grid).fit(X, y)
+    plain = fr.LogisticRegressionCV(Cs=[0.01], cv=splits, **grid).fit(X, y)
+    assert_allclose(chosen.scores_, plain.scores_, rtol=1e-6)
+    with pytest.raises(ValueError, match="alpha_scale"):
+        fr.glm_path(X, amounts, alpha_scale="total")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -216,6 +217,7 @@ def test_a_killed_fit_resumes_to_the_same_bits(tmp_path):
     assert process.stdout.readline() == "begun\n"
     while not path.exists():
         assert process.poll() is None
+        time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL

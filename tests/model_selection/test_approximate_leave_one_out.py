@@ -151,6 +151,20 @@ def test_loo_predictors_of_dependent_columns_are_those_of_one():
     assert_allclose(found, wanted, rtol=1e-6, atol=1e-6)
 
 
+def test_loo_of_long_data_in_single_precision_is_near_that_in_double(monkeypatch):
+    X, y = rows("logistic", (3000, 101))
+    X = X * 10.0 ** np.linspace(-8, 8, X.shape[1])
+    penalty = UnitPenalty(X.var(axis=0), None)
+    weight = np.ones(len(y))
+    weight[:5], X[:5] = 0.0, 1e200
+    single, (fit,) = predictors(X, y, LOSSES["logistic"], penalty, weight=weight)
+    monkeypatch.setattr("fastridge.model_selection.approximate_leave_one_out._LONG", np.inf)
+    double, _ = predictors(X, y, LOSSES["logistic"], penalty, weight=weight)
+    change = np.abs(double[5:, 0] - X[5:] @ fit.coef - fit.intercept).max()
+    error = np.abs(single - double)[5:].max()
+    assert 0.0 < error < 1e-5 * change
+
+
 def test_loo_blocks_of_rows_change_nothing(monkeypatch):
     X, y = rows("logistic", (120, 5))
     penalty = UnitPenalty(np.full(5, 3.0), None)

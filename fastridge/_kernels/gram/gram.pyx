@@ -16,6 +16,7 @@ cdef extern from "rows.h":
     void fr_add_row(double *out, const double *row, double factor, Py_ssize_t n) nogil
 
 from tile cimport (
+    FR_HAS_SINGLE,
     FR_PANEL,
     fr_add_column_squares,
     fr_dot,
@@ -25,6 +26,9 @@ from tile cimport (
     fr_pack_float,
     fr_padded,
     fr_rank_k_update,
+    fr_single_pack_double,
+    fr_single_pack_float,
+    fr_single_rank_k,
     fr_terms,
 )
 
@@ -209,6 +213,66 @@ def accumulate_outer(const floating[:, :] X, const double[::1] row_shift,
             # gram += Z'Z
             fr_rank_k_update(tile, depth, tile_depth, columns, columns, col_begin, col_end,
                              &gram_out[0, 0], gram_out.shape[1], <const char *>tile, 0)
+            row += depth
+
+
+def has_single():
+    """Return whether `accumulate_single` can be called: the instruction set has vectors for it."""
+    return bool(FR_HAS_SINGLE)
+
+
+def accumulate_single(const floating[:, :] X, const double[::1] y, const double[::1] shift,
+                      const double[::1] root_weight, const double[::1] unit,
+                      double[:, ::1] tile_out, double[:, ::1] gram_out,
+                      double[:, ::1] moments_out):
+    """Do as `accumulate_gram`, with Z'Z summed in single precision and exact moments.
+
+    Column j of Z is multiplied by `unit[j]`, but not in the moments. Rows of X are contiguous, and
+    there is one target. Rows of `gram_out` hold a multiple of eight values.
+    """
+    cdef:
+        Py_ssize_t n = X.shape[0], p = X.shape[1], tile_depth = tile_out.shape[1]
+        Py_ssize_t inside = p - (moments_out.shape[0] - 2)
+        Py_ssize_t x_row = X.strides[0] // <Py_ssize_t>sizeof(floating)
+        Py_ssize_t row = 0, depth, following, next_bytes, e, f
+        Py_ssize_t index_of[3]
+        double *sums = &moments_out[0, 0]
+        float *tile = <float *>&tile_out[0, 0]
+        fr_terms terms
+    index_of[0], index_of[1], index_of[2] = p, inside, inside + 1
+    with nogil:
+        terms.row_shift = NULL
+        for e in range(moments_out.shape[0] - 1):
+            terms.extra[e] = &tile_out[tile_out.shape[0] - 3 + e, 0]
+            terms.cross[e] = &moments_out[1 + e, 0]
+        while row < n:
+            depth = min(tile_depth, n - row)
+            terms.scale, terms.n_extra = &root_weight[row], 0
+            sums[p + 1] += fr_dot(terms.scale, terms.scale, depth)
+            for e in range(moments_out.shape[0] - 1):  # the target, and the last columns of X
+                terms.sums = &sums[index_of[e]]
+                if e == 0:
+                    fr_pack_column_double(&y[row], 1, depth, shift[p], &terms,
+                                          <double *>terms.extra[0], 1)
+                else:
+                    pack_column(&X[row, index_of[e]], x_row, depth, shift[index_of[e]], &terms,
+                                <double *>terms.extra[e])
+                for f in range(e + 1):
+                    terms.cross[f][index_of[e]] += fr_dot(terms.extra[f], terms.extra[e], depth)
+            terms.shift, terms.sums, terms.n_extra = &shift[0], sums, moments_out.shape[0] - 1
+            if floating is double:
+                fr_single_pack_double(&X[row, 0], x_row, depth, inside, &terms, &unit[0], tile,
+                                      tile_depth)
+            else:
+                fr_single_pack_float(&X[row, 0], x_row, depth, inside, &terms, &unit[0], tile,
+                                     tile_depth)
+            following = min(tile_depth, n - row - depth)
+            next_bytes = 0
+            if x_row >= p:
+                next_bytes = following * x_row * <Py_ssize_t>sizeof(floating)
+            fr_single_rank_k(tile, depth, tile_depth, inside, &gram_out[0, 0], gram_out.shape[1],
+                             <const char *>&X[row + depth if following > 0 else row, 0],
+                             next_bytes)
             row += depth
 
 

@@ -33,3 +33,15 @@ cdef extern from "pack.h" nogil:
                                Py_ssize_t end, Py_ssize_t tile_depth, Py_ssize_t columns,
                                double *squares)
     double fr_dot(const double *a, const double *b, Py_ssize_t n)
+
+cdef extern from "single.h" nogil:
+    const bint FR_HAS_SINGLE
+    void fr_single_pack_double(const double *x, Py_ssize_t row_stride, Py_ssize_t depth,
+                               Py_ssize_t columns, const fr_terms *terms, const double *unit,
+                               float *tile, Py_ssize_t tile_depth)
+    void fr_single_pack_float(const float *x, Py_ssize_t row_stride, Py_ssize_t depth,
+                              Py_ssize_t columns, const fr_terms *terms, const double *unit,
+                              float *tile, Py_ssize_t tile_depth)
+    void fr_single_rank_k(const float *tile, Py_ssize_t depth, Py_ssize_t tile_depth,
+                          Py_ssize_t columns, double *c, Py_ssize_t ldc,
+                          const char *next_rows, Py_ssize_t next_bytes)

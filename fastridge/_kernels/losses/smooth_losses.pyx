@@ -7,9 +7,9 @@ Each has a file of its own, with one function, to whose `power` the loss of a po
     value_and_derivatives(y, eta, derivative, curvature)
 
 It returns the loss, and sets its first and second derivative with respect to eta. Curvatures are
-positive: where the second derivative may be negative, it is the one that is expected of y. To add a
-loss: write its file, a number and a line in `smooth_rows.pxd`, its name here, and the file in
-`fastridge/losses/`.
+positive, or zero where the loss is: where the second derivative may be negative, it is the one that
+is expected of y. To add a loss: write its file, a number and a line in `smooth_rows.pxd`, its name
+here, and the file in `fastridge/losses/`.
 """
 
 from exponential cimport fr_exp_any
@@ -21,7 +21,10 @@ cdef double LEAST_CURVATURE = 1e-280  # its root is a factor of the row, and so 
 
 def names():
     """Return the names of the losses, in the order of their numbers."""
-    return "log_loss", "squared_error", "poisson", "gamma", "tweedie", "tweedie_identity"
+    return (
+        "log_loss", "squared_error", "poisson", "gamma", "tweedie", "tweedie_identity",
+        "squared_hinge",
+    )
 
 
 def loss_of_rows(int loss, double power, const double[::1] y, const double[::1] eta,

@@ -5,6 +5,7 @@ cimport gamma
 cimport logistic
 cimport poisson
 cimport squared
+cimport squared_hinge
 cimport tweedie
 cimport tweedie_identity
 
@@ -15,6 +16,7 @@ cdef enum:  # in the order of `smooth_losses.names`
     GAMMA
     TWEEDIE
     TWEEDIE_IDENTITY
+    SQUARED_HINGE
 
 
 cdef inline double at_row(int loss, double power, double y, double eta, double *derivative,
@@ -29,6 +31,8 @@ cdef inline double at_row(int loss, double power, double y, double eta, double *
         return squared.value_and_derivatives(y, eta, derivative, curvature)
     if loss == TWEEDIE:
         return tweedie.value_and_derivatives(power, y, eta, derivative, curvature)
+    if loss == SQUARED_HINGE:
+        return squared_hinge.value_and_derivatives(y, eta, derivative, curvature)
     return tweedie_identity.value_and_derivatives(power, y, eta, derivative, curvature)
 
 

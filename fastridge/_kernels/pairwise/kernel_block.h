@@ -21,6 +21,7 @@ enum {
 typedef struct {
     int name;        /* one of the above */
     int power;       /* the degree of a polynomial if it is a small integer, otherwise -1 */
+    int raw;         /* stop at inner products or distances; gamma is the largest to come */
     double gamma, coef0, degree;
 } fr_kernel;
 
@@ -153,7 +154,7 @@ static inline void fr_kernel_rows(const fr_kernel *kernel, const fr_side *left, 
             if (kernel->name == FR_RBF)
                 fr_squared_distances(part.first ? kernel->gamma : 0.0, a + r, height, b, width,
                                      depth, left->squares[i + r], right->squares + j, v);
-            fr_kernel_values(kernel, v, width);
+            if (!kernel->raw) fr_kernel_values(kernel, v, width);
             if (left->scale)
                 for (ptrdiff_t c = 0; c < width; c++)
                     v[c] *= left->scale[i + r] * right->scale[j + c];

@@ -19,6 +19,7 @@ cdef extern from "kernel_block.h" nogil:
     ctypedef struct fr_kernel:
         int name
         int power
+        int raw
         double gamma
         double coef0
         double degree
@@ -40,17 +41,20 @@ NAMES = ("linear", "polynomial", "sigmoid", "rbf", "laplacian", "chi2", "additiv
 
 
 cdef class KernelFunction:
-    """One of `NAMES` with its parameters."""
+    """One of `NAMES` with its parameters; if `raw`, only the inner products or distances of it."""
 
     cdef fr_kernel settings
 
-    def __init__(self, int name, double gamma, double coef0, double degree, int power):
-        self.settings = fr_kernel(name, power, gamma, coef0, degree)
+    def __init__(self, int name, double gamma, double coef0, double degree, int power,
+                 bint raw):
+        self.settings = fr_kernel(name, power, raw, gamma, coef0, degree)
 
-    def values(self, double[:, ::1] values):
-        """Turn inner products (rbf: squared distances) into kernel values, in place."""
+    def values(self, double[:, :] values):
+        """Turn inner products or distances into kernel values, in place; rows are contiguous."""
+        cdef Py_ssize_t i
         with nogil:
-            fr_kernel_values(&self.settings, &values[0, 0], values.shape[0] * values.shape[1])
+            for i in range(values.shape[0]):
+                fr_kernel_values(&self.settings, &values[i, 0], values.shape[1])
 
 
 cdef class PackedRows:
@@ -145,9 +149,9 @@ def multiply(KernelFunction kernel, PackedRows left, PackedRows right,
 
 def multiply_twice(KernelFunction kernel, PackedRows left, PackedRows right,
                    const double[:, ::1] vectors, const double[:, ::1] targets,
-                   double[:, ::1] work_out, double[:, ::1] products_out, Py_ssize_t begin,
-                   Py_ssize_t end):
-    """products_out += (targets - vectors K') K over the rows `begin:end` of K = k(left, right).
+                   const double[::1] weight, double[:, ::1] work_out,
+                   double[:, ::1] products_out, Py_ssize_t begin, Py_ssize_t end):
+    """products_out += (targets - vectors C') diag(weight) C over rows of C = k(left, right).
 
     `targets` has a row for each vector, or none for zeros.
     """
@@ -163,7 +167,7 @@ def multiply_twice(KernelFunction kernel, PackedRows left, PackedRows right,
                 for t in range(vectors.shape[0]):
                     value = targets[t, i + r] if targets.shape[0] else 0.0
                     value -= fr_dot(&work_out[r, 0], &vectors[t, 0], n)
-                    fr_add_row(&products_out[t, 0], &work_out[r, 0], value, n)
+                    fr_add_row(&products_out[t, 0], &work_out[r, 0], weight[i + r] * value, n)
             i += height
 
 
@@ -172,7 +176,7 @@ def multiply_symmetric(KernelFunction kernel, PackedRows rows, const double[:, :
                        Py_ssize_t end):
     """products_out += vectors K for the entries of rows `begin:end` on and above the diagonal.
 
-    Each entry counts in both of its places.
+    Each entry counts for its row and for its column.
     """
     cdef Py_ssize_t i, stop, height, r, t, n = rows.n_rows, padded = fr_padded(n), rest
     cdef double *row

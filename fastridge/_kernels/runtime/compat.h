@@ -37,9 +37,11 @@
 typedef double fr_double2 __attribute__((vector_size(16)));
 typedef double fr_double4 __attribute__((vector_size(32)));
 typedef double fr_double8 __attribute__((vector_size(64)));
+typedef double fr_double16 __attribute__((vector_size(128)));
 typedef float fr_float2 __attribute__((vector_size(8)));
 typedef float fr_float4 __attribute__((vector_size(16)));
 typedef float fr_float8 __attribute__((vector_size(32)));
+typedef float fr_float16 __attribute__((vector_size(64)));
 typedef int fr_int4 __attribute__((vector_size(16)));
 typedef long long fr_long2 __attribute__((vector_size(16)));
 typedef long long fr_long4 __attribute__((vector_size(32)));

@@ -78,7 +78,7 @@ def solve_kernel(
             return _by_eigenvectors(matrix, Y, alpha, root, n_threads)
         coef[targets] = solved.dual_coef
         rcond, warning = min(rcond, solved.rcond or 0.0), warning or solved.warning
-    return KernelResult(coef, "cholesky", rcond, "solved", warning)
+    return KernelResult(coef, "cholesky", rcond, "solved", warning, _once(Y))
 
 
 def _by_cholesky(
@@ -185,4 +185,8 @@ def _by_eigenvectors(
         status = "indefinite"
         warning = INDEFINITE.format(values.min(), values.max(), -values.min())
     rcond = float((sizes.min(axis=1) / sizes.max(axis=1)).min()) if sizes.max() > 0.0 else 0.0
-    return KernelResult(along @ vectors.T * root, "eigh", rcond, status, warning)
+    return KernelResult(along @ vectors.T * root, "eigh", rcond, status, warning, _once(Y))
+
+
+def _once(Y: np.ndarray) -> np.ndarray:
+    return np.ones(len(Y), dtype=np.intc)

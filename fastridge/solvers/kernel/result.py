@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+_NONE = np.ones(0, dtype=np.intc)
+
 
 class KernelResult(NamedTuple):
     """Dual coefficients, and how they were found.
@@ -11,7 +13,7 @@ class KernelResult(NamedTuple):
     Attributes
     ----------
     dual_coef : ndarray of shape (n_targets, n_rows)
-        Coefficients of the kernel functions of the rows.
+        Coefficients of the kernel functions of the rows, or of `components`.
     solver : str
         The solver that gave the coefficients.
     rcond : float or None
@@ -19,6 +21,11 @@ class KernelResult(NamedTuple):
     status : {"solved", "singular", "indefinite", "not converged"}
     warning : str or None
         What the user should know, and what to do.
+    n_iter : ndarray of shape (n_targets,)
+    residual : float or None
+        The relative residual of an iterative solver, in the metric of its preconditioner.
+    components : ndarray of shape (n_components,) or None
+        The inducing rows.
     """
 
     dual_coef: np.ndarray
@@ -26,3 +33,6 @@ class KernelResult(NamedTuple):
     rcond: float | None = None
     status: str = "solved"
     warning: str | None = None
+    n_iter: np.ndarray = _NONE
+    residual: float | None = None
+    components: np.ndarray | None = None

@@ -20,7 +20,7 @@ from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
 from fastridge.solvers.direct.graded_svd import rounding
 from fastridge.solvers.newton.information import products_with_ones
-from fastridge.solvers.newton.iterate import Weights, iterate
+from fastridge.solvers.newton.iterate import Found, Weights, iterate
 from fastridge.solvers.newton.problem import NewtonResult, not_converged
 
 _AT_ONCE = 32  # columns of leverages
@@ -83,7 +83,7 @@ class Firth:
             return Weights(coef, 0.0)
         return Weights(coef, float(unknowns[p] - self.design.centre @ coef))
 
-    def at(self, unknowns: np.ndarray, *, second: bool = False) -> "_Point":
+    def at(self, unknowns: np.ndarray, *, second: bool = False) -> "FirthPoint":
         """Return the objective and its gradient; with what stands for the Hessian if `second`."""
         loss, weight = self.loss, self.weight
         eta = self.predict(unknowns[None])[:, 0]
@@ -96,7 +96,7 @@ class Firth:
         try:
             lower = np.linalg.cholesky(within)
         except np.linalg.LinAlgError:  # so far away that the information vanishes
-            return _Point(np.inf, np.inf, np.zeros(self.q), information, None)
+            return FirthPoint(np.inf, np.inf, np.zeros(self.q), information, None)
         half = solve_triangular(lower, self.basis.T, lower=True)
         squares = np.zeros(len(eta))
         for begin in range(0, len(half), _AT_ONCE):
@@ -114,7 +114,7 @@ class Firth:
             rotated = self.basis @ lower @ moments.reshape(len(half), -1)
             hessian = information - self.information(change) + 0.5 * rotated @ rotated.T
         gradient = self.correlate(derivative)
-        return _Point(losses + 0.5 * lost, size, gradient, information, hessian)
+        return FirthPoint(losses + 0.5 * lost, size, gradient, information, hessian)
 
     def _third_moments(self, half: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return ``sum_i weight_i z_a z_b z_c`` of the rows times `half`."""
@@ -128,7 +128,9 @@ class Firth:
         return out
 
 
-class _Point(NamedTuple):
+class FirthPoint(NamedTuple):
+    """The objective at some unknowns; the Hessian where it is requested, and not dear."""
+
     objective: float
     size: float
     gradient: np.ndarray
@@ -145,7 +147,7 @@ class _Evaluation(NamedTuple):
     objective: float
     size: float
     gradient: Weights
-    point: _Point
+    point: FirthPoint
 
 
 class _Objective:
@@ -171,20 +173,30 @@ class _Objective:
     def hessian_at(self, evaluation: _Evaluation) -> Any:
         D, point = self._directions, evaluation.point
         if point.hessian is not None:
-            try:
-                return _Factored(cho_factor(D.T @ point.hessian @ D))
-            except np.linalg.LinAlgError:  # too far from the minimum
-                pass
+            found = factored(D.T @ point.hessian @ D)
+            if found is not None:
+                return found
         information = D.T @ point.information @ D
         least = _LEAST * float(information.trace())
-        return _Factored(cho_factor(information + least * np.eye(len(information))))
+        return Factored(cho_factor(information + least * np.eye(len(information))))
 
 
-class _Factored(NamedTuple):
+class Factored(NamedTuple):
+    """A Hessian along some directions."""
+
     factor: Any
 
     def solve(self, gradient: Weights, objective: float, goal: float) -> Weights:
+        """Return the inverse Hessian times a gradient."""
         return Weights(cho_solve(self.factor, gradient.coef), 0.0)
+
+
+def factored(matrix: np.ndarray) -> Factored | None:
+    """Return a Hessian factored; None if it is not positive definite, too far from a minimum."""
+    try:
+        return Factored(cho_factor(matrix))
+    except np.linalg.LinAlgError:
+        return None
 
 
 def minimise(
@@ -198,10 +210,9 @@ def minimise(
     """Minimise from a start along some directions of the unknowns, all if they are None."""
     start = np.zeros(firth.q) if start is None else start
     directions = firth.basis if directions is None else directions
-    at = Weights(np.zeros(directions.shape[1]), 0.0)
-    found = iterate(_Objective(firth, start, directions), at, tol=tol, max_iter=max_iter)
+    found, unknowns = minimise_along(firth, start, directions, tol=tol, max_iter=max_iter)
     here = found.evaluation
-    coef, intercept = firth.weights_of(start + directions @ here.weights.coef)
+    coef, intercept = firth.weights_of(unknowns)
     return NewtonResult(
         coef,
         intercept,
@@ -213,6 +224,25 @@ def minimise(
         None,
         None if found.converged else not_converged(found.n_iter),
     )
+
+
+def minimise_along(
+    firth: Firth,
+    start: np.ndarray,
+    directions: np.ndarray,
+    hessian: Factored | None = None,
+    *,
+    tol: float,
+    max_iter: int,
+) -> tuple[Found, np.ndarray]:
+    """Return the end of an iteration along some directions, and the unknowns there.
+
+    `hessian` may be that of other unknowns.
+    """
+    objective = _Objective(firth, start, directions)
+    at = Weights(np.zeros(directions.shape[1]), 0.0)
+    found = iterate(objective, at, hessian, tol=tol, max_iter=max_iter)
+    return found, start + directions @ found.evaluation.weights.coef
 
 
 def solve_firth(

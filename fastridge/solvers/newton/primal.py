@@ -26,6 +26,7 @@ SAMPLED_VALUES = 1 << 20
 SAMPLE = 17
 """A sample has one of this number of rows."""
 SAMPLE_TOL = 1e-3
+_LEAST_RCOND = 1e-4  # of a Hessian summed in single precision
 COLUMNS_AT_ONCE = 20.0
 """Columns of a Gram matrix that are made in the time of reading X."""
 
@@ -106,6 +107,7 @@ class Evaluation:
         self.weights, self._expansion = weights, expansion
         coef = weights.coef
         self.eta, self.products = expansion.eta, expansion.products
+        self.single = expansion.single
         penalty = problem.penalty_of(coef)
         self.objective = expansion.value - problem.least_value + penalty
         self.size = abs(expansion.value) + abs(problem.least_value) + penalty
@@ -131,7 +133,10 @@ class Objective:
         """Return the evaluation at these weights; with a Hessian if `second`."""
         problem = self.problem
         with np.errstate(all="ignore"):
-            expansion = problem.design.expand(problem.loss, *weights, second=second)
+            if second:
+                expansion = problem.design.expand_roughly(problem.loss, *weights)
+            else:
+                expansion = problem.design.expand(problem.loss, *weights, second=False)
             return Evaluation(problem, weights, expansion)
 
     def between(self, first: Evaluation, last: Evaluation, part: float) -> float:
@@ -145,8 +150,17 @@ class Objective:
 
     def hessian_at(self, evaluation: Evaluation) -> Any:
         """Return the Hessian of an evaluation that was made with one."""
+        found = self._hessian_of(evaluation.products)
+        rough = found.factor is None or not found.factor.rcond > _LEAST_RCOND
+        if evaluation.single and rough:
+            problem = self.problem
+            with np.errstate(all="ignore"):
+                made = problem.design.expand(problem.loss, *evaluation.weights, second=True)
+            found = self._hessian_of(made.products)
+        return found
+
+    def _hessian_of(self, products: CentredProducts | None) -> "_Hessian":
         design, penalty = self.problem.design, self.problem.penalty
-        products = evaluation.products
         assert products is not None
         return hessian_of(
             products, penalty, design.pilot, design.fit_intercept, design.n_threads, 1.0

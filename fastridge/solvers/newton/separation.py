@@ -12,28 +12,24 @@ Konis ("Linear programming algorithms for detecting separated data in binary log
 models", 2007) decides, with as many rows as it needs.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse.linalg import LinearOperator, lsqr
-from scipy.special import softmax
 
 from fastridge.designs.design import Design
-from fastridge.losses.multinomial import ClassesOfRows
-from fastridge.solvers.newton.information import products_with_ones
 from fastridge.solvers.newton.iterate import Weights
+from fastridge.solvers.newton.margins import Margins, least_losses
 from fastridge.statistics.accumulate import symmetric
 
-NEARLY_ZERO = 1e-8
-"""A loss up to this, relative to one of usual size, may vanish along a direction."""
-_PER_DECREMENT = 1e3  # a loss up to this multiple of what a step would win, too
 _NULL = 1e-11  # an eigenvalue relative to the largest
 _SMALL = 1e-13  # a square of a column in some rows, relative to the others
+SLACK = 1e-8
+"""A part of the largest margin that counts as zero."""
+SMALLEST_MARGIN = 1e-7
+"""The least margin of a direction."""
 _MOST_UNKNOWNS = 1500  # of a null space by eigenvectors
-_SLACK = 1e-8  # of the largest margin: what counts as zero
-_SMALLEST_MARGIN = 1e-7  # of a direction
 _ROWS = 2000  # of the first linear programme
 _MOST_VALUES = 2_000_000  # of the matrix of a linear programme
 _MOST_PROGRAMMES = 12
@@ -67,119 +63,11 @@ class Cone(NamedTuple):
     fall: np.ndarray
     rise: np.ndarray
 
-
-class Margins(Protocol):
-    """Numbers for each row, linear in a direction, that no direction of separation lowers."""
-
-    kinds: int  # of coefficients for each feature
-    exist: np.ndarray  # shape (n_samples, kinds)
-
-    def losses(self, eta: np.ndarray) -> np.ndarray:
-        """Return the loss that each margin lowers; infinite where it is to be zero."""
-
-    def of(self, values: np.ndarray) -> np.ndarray:
-        """Return the margins, from the linear predictors of a direction, (n_samples, kinds)."""
-
-    def adjoint(self, weights: np.ndarray) -> np.ndarray:
-        """Return the weights of the linear predictors in a weighted sum of margins."""
-
-    def rows(self, index: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Return margins as functions of a direction; `x` are their rows, `index` their indices."""
-
-    def gram(self, design: Design, chosen: np.ndarray) -> np.ndarray:
-        """Return the Gram matrix of these functions for the chosen margins."""
-
-    def wanted(self) -> np.ndarray:
-        """Return linear predictors by which every margin is 1, or 0 where it may not grow."""
-
-
-class OneMargin:
-    """One margin for each row: ``sign x'd``.
-
-    Where the sign is 0, ``x'd`` is to be zero. `loss` maps linear predictors to losses.
-    """
-
-    kinds = 1
-
-    def __init__(self, sign: np.ndarray, loss: Callable[[np.ndarray], np.ndarray]) -> None:
-        self._fixed, self._loss = sign == 0.0, loss
-        self._factor = np.where(self._fixed, 1.0, sign)[:, None]
-        self.exist = np.ones((len(sign), 1), dtype=bool)
-
-    def losses(self, eta: np.ndarray) -> np.ndarray:
-        """See `Margins`."""
-        return np.where(self._fixed, np.inf, self._loss(eta))[:, None]
-
-    def of(self, values: np.ndarray) -> np.ndarray:
-        """See `Margins`."""
-        return self._factor * values
-
-    def adjoint(self, weights: np.ndarray) -> np.ndarray:
-        """See `Margins`."""
-        return self._factor * weights
-
-    def rows(self, index: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """See `Margins`."""
-        return self._factor[index[:, 0]] * x
-
-    def gram(self, design: Design, chosen: np.ndarray) -> np.ndarray:
-        """See `Margins`."""
-        return products_with_ones(design, chosen[:, 0].astype(float))
-
-    def wanted(self) -> np.ndarray:
-        """See `Margins`."""
-        return np.where(self._fixed[:, None], 0.0, self._factor)
-
-
-class PairMargins:
-    """A margin for each row and each class but its own."""
-
-    def __init__(self, loss: ClassesOfRows, weight: np.ndarray) -> None:
-        self.kinds, self._y = loss.n_classes, loss.y
-        self._own = loss.y[:, None] == np.arange(loss.n_classes)
-        # nothing is known of classes without weight
-        self.exist = ~self._own & (np.bincount(loss.y, weight, loss.n_classes) > 0.0)
-
-    def losses(self, eta: np.ndarray) -> np.ndarray:
-        """See `Margins`."""
-        return np.where(self.exist, softmax(eta, axis=1), np.inf)
-
-    def of(self, values: np.ndarray) -> np.ndarray:
-        """See `Margins`."""
-        return values[self._own][:, None] - values
-
-    def adjoint(self, weights: np.ndarray) -> np.ndarray:
-        """See `Margins`."""
-        weights = np.where(self.exist, weights, 0.0)
-        return np.where(self._own, weights.sum(axis=1, keepdims=True), -weights)
-
-    def rows(self, index: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """See `Margins`."""
-        out = np.zeros((len(x), self.kinds, x.shape[1]))
-        every = np.arange(len(x))
-        out[every, self._y[index[:, 0]]] = x
-        out[every, index[:, 1]] -= x
-        return out.reshape(len(x), -1)
-
-    def gram(self, design: Design, chosen: np.ndarray) -> np.ndarray:
-        """See `Margins`; the direction that changes no margin is added to it."""
-        K, q = self.kinds, design.shape[1] + 1
-        whole = np.zeros((K, q, K, q))
-        for k in range(K):
-            for m in range(k + 1, K):
-                pair = ((self._y == k) & chosen[:, m]) | ((self._y == m) & chosen[:, k])
-                block = products_with_ones(design, pair.astype(float))
-                whole[k, :, k, :] += block
-                whole[m, :, m, :] += block
-                whole[k, :, m, :] = whole[m, :, k, :] = -block
-        squares = np.append(design.squares / design.sum_weights, 1.0) * len(self._y) / K
-        for j in range(q):
-            whole[:, j, :, j] += squares[j]
-        return whole.reshape(K * q, K * q)
-
-    def wanted(self) -> np.ndarray:
-        """See `Margins`."""
-        return self._own.astype(float)
+    def holds(self, coef: np.ndarray, slack: float) -> bool:
+        """Return whether a direction is in the cone, to a part of its largest coefficient."""
+        outside = ((coef < 0.0) & ~self.fall) | ((coef > 0.0) & ~self.rise)
+        most: float = np.abs(coef[outside]).max(initial=0.0)
+        return bool(most <= slack * np.abs(coef).max(initial=0.0))
 
 
 def find_separation(
@@ -200,10 +88,7 @@ def find_separation(
     with np.errstate(all="ignore"):
         counted = design.row_weights > 0.0
         losses = margins.losses(eta)
-        least = np.maximum(
-            NEARLY_ZERO * usual,
-            np.where(counted, _PER_DECREMENT * decrement / design.row_weights, 0.0),
-        )
+        least = least_losses(design.row_weights, decrement, usual)
         nearly = (losses <= least[:, None]) & margins.exist & counted[:, None]
         if not nearly.any():
             return None
@@ -235,11 +120,32 @@ def find_in_rows(design: Design, margins: Margins) -> Separation | None:
     return search.simplest(direction, None) if np.isfinite(direction).all() else None
 
 
-class _NullSpace(NamedTuple):
+class NullSpace(NamedTuple):
     """Directions along which some margins are zero: columns that span them, and all others."""
 
     basis: np.ndarray
     complement: np.ndarray
+
+
+def null_space(gram: np.ndarray, scale: np.ndarray, n_together: int = 1) -> NullSpace:
+    """Return the null space of a Gram matrix of margins, in units of columns times `scale`.
+
+    The directions of several classes together, which change no margin, are added to it.
+    """
+    gram = gram * scale * scale[:, None]
+    unit = gram.diagonal().copy()
+    nothing = unit <= _SMALL * unit.max()
+    unit = np.sqrt(np.where(nothing, 1.0, unit))
+    gram = gram / unit / unit[:, None]
+    constant = np.flatnonzero(scale == 0.0)
+    gram[constant, constant] = 1.0
+    values, vectors = np.linalg.eigh(gram)
+    null = values <= _NULL * values[-1]
+    directions = vectors[:, null] / unit[:, None]
+    if n_together > 1:
+        together = np.tile(np.eye(len(scale) // n_together), (n_together, 1))
+        directions = np.hstack([directions, together])
+    return NullSpace(np.linalg.qr(directions)[0], vectors[:, ~null] * unit[:, None])
 
 
 class _Search:
@@ -264,10 +170,10 @@ class _Search:
         self.others = ~nearly & margins.exist & counted[:, None]
         self.n_rows = int(np.count_nonzero(counted))
         self.shape = margins.kinds, len(varies) + 1
-        free = np.ones(self.shape, dtype=bool)
-        self.falls, self.rises = free, free.copy()
+        free = np.ones((2, *self.shape), dtype=bool)
         if cone is not None:
-            self.falls[:, :-1], self.rises[:, :-1] = cone
+            free[:, :, :-1] = cone
+        self.cone = Cone(*free)
 
     def run(self, weights: Weights) -> Separation | None:
         """Return a direction of separation, or None."""
@@ -289,7 +195,7 @@ class _Search:
             direction = programme
         return self.simplest(direction, null)
 
-    def simplest(self, direction: np.ndarray, null: _NullSpace | None) -> Separation | None:
+    def simplest(self, direction: np.ndarray, null: NullSpace | None) -> Separation | None:
         """Return what a direction separates, along one of few features if there is one."""
         found = self._separation(direction)
         if found is None:
@@ -316,42 +222,28 @@ class _Search:
         coef = self.design.correlate(of_rows) * self.inverse
         return np.column_stack([coef, self.intercept * of_rows.sum(axis=0)])
 
-    def _null_space(self) -> _NullSpace | None:
+    def _null_space(self) -> NullSpace | None:
         """Return the directions that leave the other margins zero; None for all directions."""
         if not self.others.any():
             return None
         scale = np.tile(np.append(self.inverse, self.intercept), self.shape[0])
-        gram = self.margins.gram(self.design, self.others) * scale * scale[:, None]
-        unit = gram.diagonal().copy()
-        nothing = unit <= _SMALL * unit.max()
-        unit = np.sqrt(np.where(nothing, 1.0, unit))
-        gram = gram / unit / unit[:, None]
-        constant = np.flatnonzero(scale == 0.0)
-        gram[constant, constant] = 1.0
-        values, vectors = np.linalg.eigh(gram)
-        null = values <= _NULL * values[-1]
-        directions = vectors[:, null] / unit[:, None]
-        if self.shape[0] > 1 and not (self.falls & self.rises).all():
-            # all classes may move together, to where coefficients may grow
-            together = np.tile(np.eye(self.shape[1]), (self.shape[0], 1))
-            directions = np.hstack([directions, together])
-        basis = np.linalg.qr(directions)[0]
-        return _NullSpace(basis, vectors[:, ~null] * unit[:, None])
+        limited = self.shape[0] > 1 and not (self.cone.fall & self.cone.rise).all()
+        gram = self.margins.gram(self.design, self.others)
+        return null_space(gram, scale, self.shape[0] if limited else 1)
 
     def _separation(self, direction: np.ndarray) -> Separation | None:
         """Return what a direction separates, or None if it lowers a margin."""
         margins = self._margins_of(direction)
         largest, size = float(margins[self.nearly].max()), np.abs(direction).max()
-        if not largest > _SMALLEST_MARGIN * size:
+        if not largest > SMALLEST_MARGIN * size:
             return None
-        outside = ((direction < 0.0) & ~self.falls) | ((direction > 0.0) & ~self.rises)
-        if np.abs(direction[outside]).max(initial=0.0) > _SLACK * size:
+        if not self.cone.holds(direction, SLACK):
             return None
-        if margins[self.nearly].min() < -_SLACK * largest:
+        if margins[self.nearly].min() < -SLACK * largest:
             return None
-        if self.others.any() and np.abs(margins[self.others]).max() > 100.0 * _SLACK * largest:
+        if self.others.any() and np.abs(margins[self.others]).max() > 100.0 * SLACK * largest:
             return None
-        grows = (margins > _SLACK * largest) & self.nearly
+        grows = (margins > SLACK * largest) & self.nearly
         coef = direction[:, :-1]
         coef = coef / np.abs(coef).max()
         several = self.shape[0] > 1
@@ -376,7 +268,7 @@ class _Search:
 
     # ---- linear programmes ----
 
-    def _largest_sum(self, null: _NullSpace | None) -> np.ndarray | None:
+    def _largest_sum(self, null: NullSpace | None) -> np.ndarray | None:
         """Return the direction in a unit cube with the largest sum of margins, none negative.
 
         None if there is none but zero. Rows are added where they are violated.
@@ -388,15 +280,15 @@ class _Search:
         if not size > 0.0:
             return None
         chosen = np.unique(np.linspace(0, len(index) - 1, _ROWS).astype(int))
-        one = np.eye(self.falls.size)
-        held = np.vstack([one[~self.falls.ravel()], -one[~self.rises.ravel()]])
+        one = np.eye(self.cone.fall.size)
+        held = np.vstack([one[~self.cone.fall.ravel()], -one[~self.cone.rise.ravel()]])
         for _ in range(_MOST_PROGRAMMES):
             if (len(chosen) + len(held)) * basis.shape[1] > _MOST_VALUES:
                 return None
             rows = np.vstack([self._rows(index[chosen]), held]) @ basis
             zeros = np.zeros(len(rows))
             z = linprog(-goal / size, -rows, zeros, bounds=(-1.0, 1.0), options=_OPTIONS).x
-            if z is None or not goal @ z > _SMALLEST_MARGIN * size:
+            if z is None or not goal @ z > SMALLEST_MARGIN * size:
                 return None
             direction = (basis @ z).reshape(self.shape)
             violated = self._violated(direction, chosen)
@@ -405,16 +297,18 @@ class _Search:
             chosen = np.concatenate([chosen, violated])
         return None
 
-    def _sparsest(self, null: _NullSpace | None, wanted: np.ndarray) -> np.ndarray | None:
+    def _sparsest(self, null: NullSpace | None, wanted: np.ndarray) -> np.ndarray | None:
         """Return the direction of few coefficients along which the `wanted` margins grow."""
         index = np.argwhere(self.nearly)
-        grows = wanted > _SLACK * wanted.max()
+        grows = wanted > SLACK * wanted.max()
         chosen = np.argsort(wanted, kind="stable")[:_ROWS]
         equal = np.empty((0, self.nearly.shape[1] * self.shape[1]))
         equal = equal if null is None else null.complement.T
         cost = np.ones(self.shape)
         cost[:, -1] = 0.0
-        ends = np.where(np.concatenate([self.rises.ravel(), self.falls.ravel()]), np.inf, 0.0)
+        ends = np.where(
+            np.concatenate([self.cone.rise.ravel(), self.cone.fall.ravel()]), np.inf, 0.0
+        )
         for _ in range(2):
             if (len(chosen) + len(equal)) * cost.size > _MOST_VALUES // 4:
                 return None
@@ -440,7 +334,7 @@ class _Search:
     def _violated(self, direction: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         """Return the positions of the margins that a direction lowers most."""
         margins = self._margins_of(direction)[self.nearly]
-        violated = np.flatnonzero(margins < -_SLACK * margins.max())
+        violated = np.flatnonzero(margins < -SLACK * margins.max())
         violated = np.setdiff1d(violated, chosen)
         return violated[np.argsort(margins[violated], kind="stable")][:_ROWS]
 

@@ -70,6 +70,11 @@ class StreamedRows:
         assert self._totals is not None
         return self._totals
 
+    @property
+    def sum_weights(self) -> float:
+        """Sum of the weights of all rows."""
+        return self.totals.sum_weights
+
     def expand(
         self, loss: RowLosses | None, coef: np.ndarray, intercept: float, *, second: bool
     ) -> Expansion:

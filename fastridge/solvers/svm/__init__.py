@@ -1,0 +1,1 @@
+"""Linear support vector machines: solvers that end with a duality gap."""
