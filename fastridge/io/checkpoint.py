@@ -124,6 +124,13 @@ def check_checkpoint(checkpoint: object, every: int | None) -> tuple[Path | None
         return None, CHECKPOINT_ROWS
     if not isinstance(checkpoint, (str, os.PathLike)):
         raise ValueError(f"checkpoint must be a path, got {checkpoint!r}.")
+    folder = Path(checkpoint).absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"checkpoint={str(checkpoint)!r} cannot be written: there is no folder {folder}."
+        )
+    if Path(checkpoint).is_dir():
+        raise IsADirectoryError(f"checkpoint={str(checkpoint)!r} is a folder, not a file.")
     if every is None:
         return Path(checkpoint), CHECKPOINT_ROWS
     if isinstance(every, bool) or not hasattr(every, "__index__") or every < 1:

@@ -188,11 +188,14 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
         """Return validated rows with their loss and their penalties at alpha = 1."""
         X, y = self._check_targets(X, y)
         weight = check_weight(sample_weight, X, y)
+        if self.alpha_scale == "mean":  # so that their unit does not matter
+            weight = smooth_models.in_range(weight)
         loss = self._loss()
         terms = self._terms(loss, y.shape, offset, exposure)
         total = float(len(y) if weight is None else weight.sum())
         mean = float(y.mean(dtype=np.float64) if weight is None else weight @ y / total)
         smooth_models.check_mean(self, loss, mean)
+        smooth_models.check_size(self, float(np.abs(y).mean()))
         if not self.fit_intercept and isinstance(loss, TweedieIdentity):
             raise ValueError(
                 "link='identity' with a power other than 0 needs predictors above 0 in every row "

@@ -134,3 +134,4 @@ def minimum(
 
 def _check(model: Any, loss: SmoothLoss, totals: Totals) -> None:
     smooth_models.check_mean(model, loss, totals.mean)
+    smooth_models.check_size(model, abs(totals.mean))

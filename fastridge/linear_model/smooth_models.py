@@ -33,6 +33,7 @@ UNROUTED = dict.fromkeys(
 """Arguments of `fit` that are not routed as metadata."""
 
 _TOL_SHARE = 1e-2  # so that the default has at least five digits of every coefficient
+_MOST_DIGITS = 300  # of a power of the targets
 _OVERFLOWS = (
     "the objective overflows float64 although all values are finite: rescale X, for instance with "
     "sklearn.preprocessing.StandardScaler, or correct the offset."
@@ -195,6 +196,26 @@ def check_mean(estimator: Any, loss: SmoothLoss, mean: float) -> None:
             f"the mean of y is {mean:g}, and {type(estimator).__name__} needs it above 0 for an "
             "intercept: correct the targets or the weights."
         )
+
+
+def check_size(estimator: Any, size: float) -> None:
+    """Raise ValueError if deviances of targets of this mean size leave the range of float64."""
+    power = float(getattr(estimator, "power", 1.0))
+    if 1.0 <= power <= 2.0 or size == 0.0 or not np.isfinite(size):
+        return
+    if max(abs(1.0 - power), abs(2.0 - power)) * abs(np.log10(size)) > _MOST_DIGITS:
+        raise ValueError(
+            f"the targets are of the size {size:.1g}, where the deviance of power={power:g} leaves "
+            f"the range of float64: divide y by a constant, such as {size:.1g}."
+        )
+
+
+def in_range(weight: np.ndarray | None) -> np.ndarray | None:
+    """Return weights in a unit in which their squares are in the range of float64."""
+    if weight is None or 1e-100 < (largest := weight.max()) < 1e100:
+        return weight
+    scaled: np.ndarray = np.ldexp(weight, -np.frexp(largest)[1])
+    return scaled
 
 
 class named_overflow:  # noqa: N801  used in a with statement

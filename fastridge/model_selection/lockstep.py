@@ -102,7 +102,7 @@ def iterate_together(
     while wanted:
         shared = [k for k, (_, second) in wanted.items() if not second]
         points = [(starts[k].objective, wanted[k][0]) for k in shared]
-        made = dict(zip(shared, evaluated(design, points), strict=True))
+        made = dict(zip(shared, _evaluated(design, points), strict=True))
         requests = dict(wanted)
         wanted.clear()
         for k, (weights, second) in requests.items():
@@ -110,7 +110,7 @@ def iterate_together(
     return [found[k] for k in range(len(starts))]
 
 
-def evaluated(design: Design, points: Sequence[tuple[Objective, Weights]]) -> list[Evaluation]:
+def _evaluated(design: Design, points: Sequence[tuple[Objective, Weights]]) -> list[Evaluation]:
     """Return evaluations of folds at their weights, in one pass over all rows."""
     if len(points) < 2:
         return [objective.at(weights, second=False) for objective, weights in points]

@@ -4,10 +4,13 @@ The fit of a fold starts at the minimum of all rows with the same penalty, with 
 Hessian of its own training rows there. Those of all splits come from one pass: each group of rows
 is gathered once, and added up for every split that trains on it. So a fold costs one or two Newton
 steps. One that cost more, as a fold without the rows that keep a coefficient finite does, starts
-where its fit at the last penalty differed as much from that of all rows.
+where its fits at the penalties before lead, with a Hessian of its own.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from math import log
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +21,6 @@ from fastridge.losses.smooth import LossOfRows
 from fastridge.model_selection.lockstep import (
     SharedObjective,
     Start,
-    evaluated,
     iterate_together,
 )
 from fastridge.model_selection.splits import GroupedRows, Split
@@ -79,7 +81,7 @@ class Folds:
             terms = [penalty.at(strengths[c]) for penalty in penalties]
             problems = self._factored(terms)
             if problems is not None:
-                results = walk.to(problems, at_start, tol=tol, max_iters=steps)
+                results = walk.to(problems, at_start, strengths[c], tol=tol, max_iters=steps)
             else:
                 results = [
                     Walk(part, self.loss, at_start, tol=tol, max_iter=most).to(each)
@@ -136,22 +138,33 @@ class _TogetherWalk:
     def __init__(self, design: Design, splits: Sequence[Split]) -> None:
         self.design, self.splits = design, splits
         self._last: list[Found] = []
-        self._last_start = Weights(np.zeros(0), 0.0)
+        self._far: set[int] = set()
+        self._away: deque[tuple[float, list[Weights]]] = deque(maxlen=2)
 
     def to(
         self,
         problems: Sequence[SmoothProblem],
         start: Weights,
+        strength: float,
         *,
         tol: float,
         max_iters: Sequence[int],
     ) -> list[NewtonResult]:
-        """Return the minima, from that of all rows."""
-        starts = list(self._starts(problems, start))
-        if self._last:
-            self._start_nearer(starts, start)
+        """Return the minima at a strength, weaker than the last, from that of all rows."""
+        self._far |= {k for k, found in enumerate(self._last) if found.n_iter > _FEW_STEPS}
+        starts: list[Any] = [None] * len(problems)
+        for k in self._far:
+            starts[k] = self._start_of_far(k, problems[k], start, strength)
+        if len(self._far) < len(problems):
+            for k, found in enumerate(self._starts(problems, start)):
+                starts[k] = starts[k] or found
         self._last = iterate_together(self.design, starts, tol=tol, max_iters=max_iters)
-        self._last_start = start
+        pilots = (problem.design.pilot for problem in problems)
+        away = [
+            found.weights.moved(at_pilot(start, pilot), -1.0)
+            for found, pilot in zip(self._last, pilots, strict=True)
+        ]
+        self._away.append((strength, away))
         return list(map(result_of, problems, self._last))
 
     def _starts(self, problems: Sequence[SmoothProblem], weights: Weights) -> Iterator[Start]:
@@ -179,20 +192,21 @@ class _TogetherWalk:
             here = Evaluation(problem, at_part, Expansion(value, eta, total, gradient, None))
             yield Start(objective, here, hessian)
 
-    def _start_nearer(self, starts: list[Start], weights: Weights) -> None:
-        """Start folds that took many steps where they lay from the start before, if lower."""
-        moved = weights.moved(self._last_start, -1.0)
-        far = [k for k, found in enumerate(self._last) if found.n_iter > _FEW_STEPS]
-        points = []
-        for k in far:
-            pilot = starts[k].objective.problem.design.pilot
-            points.append(
-                (starts[k].objective, self._last[k].weights.moved(at_pilot(moved, pilot), 1.0))
-            )
-        for k, here in zip(far, evaluated(self.design, points), strict=True):
-            if here.objective < starts[k].evaluation.objective:
-                problem = starts[k].objective.problem
-                hessian = self._last[k].hessian.with_penalty(
-                    problem.penalty, problem.design.n_threads
-                )
-                starts[k] = Start(starts[k].objective, here, hessian)
+    def _start_of_far(
+        self, k: int, problem: SmoothProblem, weights: Weights, strength: float
+    ) -> Start:
+        """Return the start of a fold that once took many steps: where it is expected."""
+        objective, last = SharedObjective(problem), self._last[k]
+        at_part = at_pilot(weights, problem.design.pilot)
+        here = objective.at(at_part.moved(self._expected(k, strength), 1.0), second=True)
+        if not here.objective <= last.objective:  # that of the last end, with a larger penalty
+            here = objective.at(last.weights, second=True)
+        return Start(objective, here, objective.hessian_at(here))
+
+    def _expected(self, k: int, strength: float) -> Weights:
+        """Return how far a fold is expected from all rows, on a line over the log of C."""
+        last, away = self._away[-1][0], self._away[-1][1][k]
+        if len(self._away) > 1 and strength > 0.0:
+            before, further = self._away[-2][0], self._away[-2][1][k]
+            away = away.moved(away.moved(further, -1.0), log(strength / last) / log(last / before))
+        return away

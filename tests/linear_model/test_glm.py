@@ -229,6 +229,28 @@ def test_glm_with_too_few_iterations_says_so():
         GammaRegressor(max_iter=1, tol=1e-10).fit(X, y)
 
 
+@pytest.mark.parametrize(("power", "link"), [(0.0, "identity"), (0.0, "log"), (3.0, "log")])
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_glm_targets_whose_deviance_leaves_float64_are_refused(power, link, size):
+    X, y = rows()
+    with pytest.raises(ValueError, match=r"targets are of the size .*divide y by a constant"):
+        TweedieRegressor(power=power, link=link).fit(X, (y + 1.0) * size)
+    with pytest.raises(ValueError, match=r"targets are of the size .*divide y by a constant"):
+        TweedieRegressor(power=power, link=link).fit(scan(X, (y + 1.0) * size))
+
+
+@pytest.mark.parametrize("power", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+def test_glm_targets_of_extreme_size_shift_the_intercept(power, size):
+    X, y = rows()
+    y = y / 10.0 + 1.0
+    model = TweedieRegressor(power=power, link="log", alpha=0.0, tol=1e-8)
+    wanted = model.fit(X, y).coef_, model.intercept_
+    model.fit(X, y * size)
+    assert_allclose(model.coef_, wanted[0], rtol=1e-5)
+    assert_allclose(model.intercept_ - np.log(size), wanted[1], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("model", "change", "words"),
     [

@@ -333,3 +333,26 @@ def test_logistic_rows_that_overflow_are_named(options, shape, classes, value):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_estimator_check(estimator, check):
     check(estimator)
+
+
+def test_logistic_of_two_heavy_rows_and_features_without_penalty_is_separated():
+    X = np.random.default_rng(5).standard_normal((2, 8))
+    model = LogisticRegression(
+        penalty_factors=[0.5, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0],
+        C=1e-6, tol=1e-9, max_iter=1000, standardize=True,
+    )  # fmt: skip
+    with pytest.warns(ConvergenceWarning, match="the classes are separated in 2 of the 2 rows"):
+        model.fit(X, [0, 1], [667936.9, 9409.3])
+    assert model.status_ == "separated"
+
+
+def test_logistic_where_rounding_ends_the_progress_does_not_advise_more_iterations():
+    X = 1e6 + np.random.default_rng(0).standard_normal((40, 40))
+    y = np.arange(40) % 2
+    model = LogisticRegression(C=1e3, fit_intercept=False, max_iter=1000)
+    with pytest.warns(ConvergenceWarning, match="rounding leaves no step.* Raise tol") as caught:
+        model.fit(X, y)
+    assert "max_iter" not in str(caught[0].message)
+    assert model.n_iter_[0] < 1000
+    model.set_params(C=1e3, fit_intercept=True)
+    assert model.fit(X, y).status_ == "converged"  # the columns are centred

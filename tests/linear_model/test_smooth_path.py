@@ -177,6 +177,20 @@ def test_paths_unusable_arguments_are_named(call, words):
         call(*counts())
 
 
+@pytest.mark.parametrize("unit", [1e-305, 1e-290, 1e290])
+def test_glm_path_of_weights_in_any_unit_is_the_same(unit):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 3))
+    y = rng.poisson(np.exp(0.3 * X[:, 0])).astype(float)
+    weight = rng.integers(1, 4, 50) * 1.0
+    wanted = fr.glm_path(X, y, sample_weight=weight, alphas=3)
+    path = fr.glm_path(X, y, sample_weight=weight * unit, alphas=3)
+    assert_allclose(path.alphas, wanted.alphas, rtol=1e-12)
+    assert_allclose(path.coefs, wanted.coefs, rtol=1e-6)
+    assert_allclose(path.certificate.dual_gaps, wanted.certificate.dual_gaps, rtol=1e-3, atol=1e-9)
+    assert (path.certificate.statuses == "converged").all()
+
+
 def test_alpha_scale_is_that_of_the_sum_or_of_the_mean_of_losses():
     X, y = rows()
     _, amounts = counts()

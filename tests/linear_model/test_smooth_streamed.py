@@ -15,6 +15,7 @@ from fastridge import (
     PoissonRegressor,
     Ridge,
     SGDClassifier,
+    SGDRegressor,
     TweedieRegressor,
     scan,
 )
@@ -392,3 +393,14 @@ def test_fit_scan_of_equal_columns_without_a_penalty_is_that_of_arrays(model):
     assert model.solver_ == "newton-eigh"
     np.testing.assert_allclose(model.coef_, wanted[0], rtol=1e-7)
     np.testing.assert_allclose(model.intercept_, wanted[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("model", [Ridge(), SGDRegressor(), PoissonRegressor(), MODELS["binary"]])
+def test_fit_scan_checkpoint_without_a_folder_is_named(tmp_path, model):
+    rows = scan(np.eye(4), np.arange(4.0) % 2)
+    with pytest.raises(
+        FileNotFoundError, match="checkpoint='.*' cannot be written: there is no folder"
+    ):
+        model.fit(rows, checkpoint=tmp_path / "missing" / "c")
+    with pytest.raises(IsADirectoryError, match="checkpoint='.*' is a folder, not a file"):
+        model.fit(rows, checkpoint=tmp_path)

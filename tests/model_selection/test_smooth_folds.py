@@ -61,9 +61,9 @@ def test_folds_share_their_passes(monkeypatch):
     design, losses = design_of(X, None, True, 1), LossOfRows(loss, y)
     penalty = UnitPenalty(np.ones(X.shape[1]), None)
     whole = solve_path(design, losses, penalty, [1.0], **TIGHT)
-    shared, evaluated = [], lockstep.evaluated
+    shared, evaluated = [], lockstep._evaluated
     monkeypatch.setattr(
-        lockstep, "evaluated", lambda d, points: shared.append(len(points)) or evaluated(d, points)
+        lockstep, "_evaluated", lambda d, points: shared.append(len(points)) or evaluated(d, points)
     )
     folds = Folds(design, losses, consecutive_folds(len(y), 5))
     results = folds.minima(lambda part: penalty, [1.0], whole, **TIGHT)

@@ -222,7 +222,7 @@ def minimise(
         found.n_iter,
         "newton-cholesky",
         None,
-        None if found.converged else not_converged(found.n_iter),
+        None if found.converged else not_converged(found.n_iter, found.stuck),
     )
 
 

@@ -58,7 +58,7 @@ def minimise_in_cache(
     objective, decrement, rcond, n_iter, enough = found
     gap = None if len(problem.free) else 0.5 * float((gradient**2 / penalty).sum())
     intercept = float(weights[p]) if design.fit_intercept else 0.0
-    warning = None if enough else not_converged(n_iter)
+    warning = None if enough else not_converged(n_iter, n_iter < max_iter)
     return NewtonResult(
         weights[:p], intercept, objective, decrement, gap, n_iter, "newton-cholesky", rcond, warning
     )

@@ -84,7 +84,8 @@ class Objective(Protocol):
 class Found(NamedTuple):
     """The end of an iteration: an evaluation, and a last step that was not evaluated, if any.
 
-    The decrement is that which the last step leaves, or is expected to leave.
+    The decrement is that which the last step leaves, or is expected to leave. An iteration is
+    stuck where rounding, and not `max_iter`, ends it before it converges.
     """
 
     evaluation: Any
@@ -93,6 +94,7 @@ class Found(NamedTuple):
     n_iter: int
     converged: bool
     unseen: Weights | None = None
+    stuck: bool = False
 
     @property
     def weights(self) -> Weights:
@@ -218,7 +220,7 @@ def iteration(
         if there is None:
             if fresh:  # rounding stops all progress
                 done = abs(decrement) <= NOTHING * here.size
-                return Found(here, kept.hessian, abs(decrement), n_iter, done)
+                return Found(here, kept.hessian, abs(decrement), n_iter, done, stuck=not done)
             here, fresh, n_steps = (yield here.weights, True), True, 0
             kept = _Kept(objective.hessian_at(here))
             step, decrement = kept.step(here, tol)

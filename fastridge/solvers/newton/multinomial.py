@@ -113,7 +113,7 @@ def result_of_classes(objective: "ClassObjective", found: Found) -> NewtonResult
         found.n_iter,
         "newton-cg" if objective.hessian_cost is None else "newton-cholesky",
         getattr(found.hessian, "rcond", None),
-        None if found.converged else not_converged(found.n_iter),
+        None if found.converged else not_converged(found.n_iter, found.stuck),
     )
 
 

@@ -81,7 +81,7 @@ def result_of(problem: SmoothProblem, found: Found) -> NewtonResult:
         found.n_iter,
         hessian.name,
         None if hessian.factor is None else hessian.factor.rcond,
-        None if found.converged else not_converged(found.n_iter),
+        None if found.converged else not_converged(found.n_iter, found.stuck),
     )
 
 

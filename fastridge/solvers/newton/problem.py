@@ -83,9 +83,13 @@ class NewtonResult(NamedTuple):
     not_converged: str | None
 
 
-def not_converged(n_iter: int) -> str:
-    """Return the warning of a solver that stopped early."""
+def not_converged(n_iter: int, stuck: bool = False) -> str:
+    """Return the warning of a solver that stopped early, or that rounding stopped."""
+    advice = (
+        "rounding leaves no step that lowers the objective. Raise tol, or subtract a constant from "
+        "columns of X that are far from zero and give them similar sizes."
+    )
     return (
         f"Newton's method stopped after {n_iter} iterations before it reached the tolerance: "
-        "raise max_iter or tol."
+        f"{advice if stuck else 'raise max_iter or tol.'}"
     )
