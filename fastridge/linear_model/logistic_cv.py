@@ -375,8 +375,7 @@ class LogisticRegressionCV(LogisticRegression):
             coef = grid.coef_of(chosen, grid.strengths[c])
             C, l1_ratio = float(Cs[c]), stored[ratio]
             self.rcond_, self.gradient_norm_ = chosen.rcond, smooth_models.gradient_norm(chosen)
-            gap = smooth_models.gap_of(self, grid.given.rows, chosen)
-            self.dual_gap_ = None if grid.l1_ratios[ratio] else gap
+            self.dual_gap_ = smooth_models.gap_of(self, grid.given.rows, chosen)
         else:
             coef, C, l1_ratio = grid.mean_of_best(stored)
             chosen = grid.results[0][ratio][c]

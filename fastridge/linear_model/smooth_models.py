@@ -253,8 +253,6 @@ def minimum(
     with named_overflow(estimator, X):
         result = solve(start, l1=l1, tol=tol, max_iter=max_iter)
         check_result(result)
-    if l1 is not None:  # the bound is of the L2 penalty alone
-        result = result._replace(gap=None)
     if estimator.verbose:
         print(  # noqa: T201
             f"{type(estimator).__name__}: {result.solver}, {result.n_iter} iterations, objective "

@@ -307,8 +307,6 @@ def _certified(
     separations = separations_of(given.rows, given.loss, strengths, results)
     warn_of_path(model, given.rows, results, separations)
     gaps = [smooth_models.gap_of(model, given.rows, result) for result in results]
-    if given.rows.l1 is not None:
-        gaps = [None] * len(results)
     return SmoothPathCertificate(
         np.array([smooth_models.gradient_norm(result) for result in results]),
         np.array([np.nan if gap is None else gap for gap in gaps]),

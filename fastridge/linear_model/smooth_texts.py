@@ -40,7 +40,7 @@ gradient_norm_ : float
     1 where both are rounding, as in a perfect fit. The last step is not evaluated where the steps
     before it tell what it leaves; norm and gap are then those that it leaves at most.
 dual_gap_ : float or None
-    Most by which the objective is above its minimum; None with an L1 or without an L2 penalty.
+    Most by which the objective is above its minimum; None where a feature has no penalty.
 """
 )
 

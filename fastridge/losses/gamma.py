@@ -34,3 +34,10 @@ class Gamma(SmoothLoss):
     def null_predictor(self, mean: float) -> float:
         """See `SmoothLoss`."""
         return float(np.log(mean))
+
+    def divergence(self, y: np.ndarray, eta: np.ndarray, share: float) -> np.ndarray:
+        """See `SmoothLoss`."""
+        ratio = y * np.exp(-eta)
+        other = (1.0 - share) + share * ratio  # y over the other mean
+        found: np.ndarray = ratio - other + other * np.log(other / ratio)
+        return found

@@ -1,7 +1,7 @@
 """The logistic loss, of logistic regression."""
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, xlogy
 
 from fastridge.losses.smooth import SmoothLoss
 
@@ -33,6 +33,13 @@ class Logistic(SmoothLoss):
     def null_predictor(self, mean: float) -> float:
         """See `SmoothLoss`."""
         return float(np.log1p(mean) - np.log1p(-mean))
+
+    def divergence(self, y: np.ndarray, eta: np.ndarray, share: float) -> np.ndarray:
+        """See `SmoothLoss`; that of Kullback and Leibler."""
+        others, odds = expit(-y * eta), np.exp(-y * eta)  # of the other class
+        own = expit(y * eta) + (1.0 - share) * others
+        found: np.ndarray = xlogy(share, share) * others
+        return found + own * np.log1p((1.0 - share) * odds)
 
     @staticmethod
     def probability(eta: np.ndarray) -> np.ndarray:

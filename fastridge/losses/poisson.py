@@ -35,3 +35,11 @@ class Poisson(SmoothLoss):
     def null_predictor(self, mean: float) -> float:
         """See `SmoothLoss`."""
         return float(np.log(mean))
+
+    def divergence(self, y: np.ndarray, eta: np.ndarray, share: float) -> np.ndarray:
+        """See `SmoothLoss`."""
+        mean = np.exp(eta)
+        relative = (1.0 - share) * (y - mean) / mean  # change of the mean
+        logs = np.log1p(np.maximum(relative, -1.0 + 1e-16))
+        found: np.ndarray = mean * ((1.0 + relative) * logs - relative)
+        return found

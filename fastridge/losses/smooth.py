@@ -44,6 +44,14 @@ class SmoothLoss(Loss):
     def null_predictor(self, mean: float) -> float:
         """Return the best linear predictor that is the same in each row, from the mean of y."""
 
+    def divergence(self, y: np.ndarray, eta: np.ndarray, share: float) -> np.ndarray | None:
+        """Return the divergence of each loss at `eta` from where its derivative is a share of that.
+
+        f(eta) - f(e) - f'(e) (eta - e) with f'(e) = share f'(eta), which is never negative; None if
+        it is not known.
+        """
+        return None
+
     @property
     def number(self) -> int:
         """Number of the loss in kernels."""

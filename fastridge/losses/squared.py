@@ -43,6 +43,10 @@ class Squared(SmoothLoss):
         """See `SmoothLoss`."""
         return mean
 
+    def divergence(self, y: np.ndarray, eta: np.ndarray, share: float) -> np.ndarray:
+        """See `SmoothLoss`."""
+        return 0.5 * ((1.0 - share) * (eta - y)) ** 2
+
     def null_loss(self, y: np.ndarray) -> float:
         """See `Loss`; in one pass, without a copy of y."""
         return 0.5 * float(np.einsum("i,i", y, y, dtype=np.float64)) / len(y)

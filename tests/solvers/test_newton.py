@@ -18,12 +18,10 @@ from fastridge.losses.multinomial import ClassesOfRows, Multinomial
 from fastridge.losses.poisson import Poisson
 from fastridge.losses.smooth import LossOfRows
 from fastridge.losses.tweedie import Tweedie
-from fastridge.penalties.elastic_net import Penalty
-from fastridge.solvers.newton import class_by_class, dual, in_cache, multinomial, primal
+from fastridge.solvers.newton import dual, in_cache, multinomial, primal
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.problem import SmoothProblem
 from fastridge.solvers.newton.products import ProductsObjective
-from fastridge.solvers.newton.proximal import L1Objective
 from fastridge.solvers.newton.solve import solve, solve_classes
 
 TIGHT = {"tol": 1e-10, "max_iter": 200}
@@ -311,9 +309,7 @@ def test_newton_with_l1_penalty_meets_the_conditions_of_the_minimum(loss, shape,
 def test_newton_with_l1_objective_includes_the_penalty():
     X, y = rows(80, 6)
     problem, l1 = problem_of(X, y, 0.5), np.full(6, 4.0)
-    unbounded = np.full(6, np.inf)
-    objective = L1Objective(problem, Penalty(l1, problem.penalty, -unbounded, unbounded))
-    result = primal.minimise(objective, **TIGHT)
+    result = solve(problem, l1=l1, **TIGHT)
     value = gradient_outside(problem, result, X)[2] + l1 @ np.abs(result.coef)
     assert result.objective == pytest.approx(value, rel=1e-12)
 
@@ -402,18 +398,6 @@ def test_classes_with_l1_penalty_meet_the_conditions_of_the_minimum(shape, l2):
     for k in range(3):
         check_l1(gradient[k], result.coef[k], l1, 1e-3)
     assert_allclose(total, 0.0, atol=1e-3)
-
-
-def test_classes_one_by_one_with_an_l2_penalty_end_at_the_minimum_of_all_together():
-    X, y = classes(100, 4, 3)
-    l2, unbounded = np.full(4, 2.0), np.full(4, np.inf)
-    penalty = Penalty(np.full(4, 1e-12), l2, -unbounded, unbounded)
-    loss = ClassesOfRows(y, 3)
-    found = class_by_class.minimise_class_by_class(
-        design_of(X), loss, penalty, tol=1e-9, max_iter=5000
-    )
-    wanted = solve_classes(design_of(X), loss, l2, **TIGHT)
-    assert_allclose(found.coef, wanted.coef, atol=1e-6)
 
 
 def decrement_outside(problem, result, X):

@@ -15,9 +15,10 @@ from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
 from fastridge.penalties.elastic_net import Bounds
 from fastridge.solvers.newton import primal
+from fastridge.solvers.newton.active_newton import ActiveNewton
 from fastridge.solvers.newton.iterate import Found, Weights, iterate
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
-from fastridge.solvers.newton.solve import factors_hessian, solve_rows
+from fastridge.solvers.newton.solve import factors_hessian, is_smooth, solve_rows
 
 
 class UnitPenalty(NamedTuple):
@@ -77,21 +78,27 @@ class Walk:
         self.design, self.loss, self.start = design, loss, start
         self.tol, self.max_iter = tol, max_iter
         self._last: Found | None = None
+        self._active: ActiveNewton | None = None
 
     def to(self, penalty: UnitPenalty) -> NewtonResult:
         """Return the minimum with a penalty."""
-        result = None
+        result = self._minimum(penalty)
+        self.start = Weights(result.coef, result.intercept)
+        return result
+
+    def _minimum(self, penalty: UnitPenalty) -> NewtonResult:
+        options: dict[str, Any] = {"tol": self.tol, "max_iter": self.max_iter}
+        if not is_smooth(penalty.l1, penalty.bounds):
+            if self._active is None:
+                options["bounds"] = penalty.bounds
+                self._active = ActiveNewton(self.design, self.loss, self.start, **options)
+            return self._active.to(penalty.l1, penalty.l2)
         if isinstance(self.loss, LossOfRows):
             problem = SmoothProblem(self.design, self.loss, penalty.l2)
             if factors_hessian(problem, penalty.l1, penalty.bounds):
-                result = self._continued(problem)
-        if result is None:
-            self._last = None
-            options: dict[str, Any] = {"tol": self.tol, "max_iter": self.max_iter}
-            options |= {"l1": penalty.l1, "bounds": penalty.bounds}
-            result = solve_rows(self.design, self.loss, penalty.l2, self.start, **options)
-        self.start = Weights(result.coef, result.intercept)
-        return result
+                return self._continued(problem)
+        self._last = None
+        return solve_rows(self.design, self.loss, penalty.l2, self.start, **options)
 
     def _continued(self, problem: SmoothProblem) -> NewtonResult:
         """Return the minimum from the last one, with its Hessian."""

@@ -69,7 +69,7 @@ def result_of(problem: SmoothProblem, found: Found) -> NewtonResult:
     """Return the result of an iteration about the pilot."""
     design, here, hessian = problem.design, found.evaluation, found.hessian
     gap = None
-    if not len(problem.free):
+    if not len(problem.free) and hessian.name != "newton-cd":
         gap = 0.5 * found.part * float((here.gradient.coef**2 / problem.penalty).sum())
     coef, intercept = at_pilot(found.weights, -design.pilot)
     return NewtonResult(

@@ -11,15 +11,14 @@ import numpy as np
 from fastridge.designs.design import Design
 from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
-from fastridge.penalties.elastic_net import Bounds, penalty_within
+from fastridge.penalties.elastic_net import Bounds
 from fastridge.solvers.newton import dual, primal
-from fastridge.solvers.newton.class_by_class import minimise_class_by_class
+from fastridge.solvers.newton.active_newton import ActiveNewton
 from fastridge.solvers.newton.in_cache import minimise_in_cache
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.multinomial import minimise_classes
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
 from fastridge.solvers.newton.products import ProductsObjective
-from fastridge.solvers.newton.proximal import minimise_within
 
 _MOST_FACTORED = 3000  # features, or rows, of a system that is factored
 _LOST = 1e-11  # of an objective: more is not the rounding of linear predictors
@@ -41,9 +40,9 @@ def solve(
     """
     design = problem.design
     n, p = design.n_counted, design.shape[1]
-    if not _is_smooth(l1, bounds):
-        penalty = penalty_within(l1, problem.penalty, bounds)
-        return minimise_within(problem, penalty, start, tol=tol, max_iter=max_iter)
+    if not is_smooth(l1, bounds):
+        options: dict[str, Any] = {"bounds": bounds, "tol": tol, "max_iter": max_iter}
+        return ActiveNewton(design, problem.loss, start, **options).to(l1, problem.penalty)
     objective = primal.Objective(problem)
     if p > n > len(problem.free) and n <= _MOST_FACTORED:
         found = dual.minimise(problem, tol=tol, max_iter=max_iter)
@@ -64,7 +63,7 @@ def factors_hessian(
     problem: SmoothProblem, l1: np.ndarray | None, bounds: Bounds | None = None
 ) -> bool:
     """Return whether `solve` would factor Hessians of the coefficients."""
-    if not _is_smooth(l1, bounds):
+    if not is_smooth(l1, bounds):
         return False
     n, p = problem.design.n_counted, problem.design.shape[1]
     if p > n > len(problem.free) and n <= _MOST_FACTORED:
@@ -99,9 +98,9 @@ def solve_classes(
 
     Bounds are those of all classes, or have a row for each.
     """
-    if not _is_smooth(l1, bounds):
-        both = penalty_within(l1, penalty, bounds)
-        return minimise_class_by_class(design, loss, both, start, tol=tol, max_iter=max_iter)
+    if not is_smooth(l1, bounds):
+        options: dict[str, Any] = {"bounds": bounds, "tol": tol, "max_iter": max_iter}
+        return ActiveNewton(design, loss, start, **options).to(l1, penalty)
     return minimise_classes(design, loss, penalty, start, tol=tol, max_iter=max_iter)
 
 
@@ -118,5 +117,6 @@ def solve_rows(
     return solve(SmoothProblem(design, loss, penalty), start, **options)
 
 
-def _is_smooth(l1: np.ndarray | None, bounds: Bounds | None) -> bool:
+def is_smooth(l1: np.ndarray | None, bounds: Bounds | None) -> bool:
+    """Return whether a penalty has neither an L1 part nor bounds."""
     return bounds is None and (l1 is None or not l1.any())

@@ -14,11 +14,11 @@ from fastridge._kernels.attributes import computed_once
 from fastridge.designs.expansion import ClassExpansion, Expansion, RowLosses
 from fastridge.designs.passes import KIND, Passes, Sums
 from fastridge.losses.smooth import SmoothLoss
-from fastridge.penalties.elastic_net import Bounds, penalty_within
+from fastridge.penalties.elastic_net import Bounds
 from fastridge.solvers.newton import primal
+from fastridge.solvers.newton.active_newton import ActiveNewton
 from fastridge.solvers.newton.iterate import Found, Weights, iterate
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
-from fastridge.solvers.newton.proximal import L1Objective
 from fastridge.solvers.newton.streamed_sums import (
     GRADIENT,
     HESSIAN,
@@ -276,18 +276,20 @@ def start_of_sample(
         penalty = sample.penalty + curvature * design.standard_squares
         problem = SmoothProblem(design, loss, penalty)
         weights = Weights(np.zeros(design.shape[1]), problem.null_predictor)
-        objective = primal.Objective(problem)
-        smooth = l1 is None and bounds is None
-        if not smooth:
-            objective = L1Objective(problem, penalty_within(l1, penalty, bounds))
+        options: dict[str, Any] = {"tol": _SAMPLE_TOL, "max_iter": _SAMPLE_STEPS}
         try:
-            found = iterate(objective, weights, tol=_SAMPLE_TOL, max_iter=_SAMPLE_STEPS)
+            if l1 is None and bounds is None:
+                found = iterate(primal.Objective(problem), weights, **options)
+                here, hessian = found.evaluation.weights, found.hessian
+            else:
+                result = ActiveNewton(design, loss, bounds=bounds, **options).to(l1, penalty)
+                here = Weights(result.coef, result.intercept)
+                here, hessian = primal.at_pilot(here, design.pilot), None
         except (ValueError, ArithmeticError, np.linalg.LinAlgError):
             return None
-    here = found.evaluation.weights
     if not (np.isfinite(here.coef).all() and np.isfinite(here.intercept)):
         return None
-    return Start(here, found.hessian if smooth else None, design.sum_weights)
+    return Start(here, hessian, design.sum_weights)
 
 
 def minimise_streamed(
