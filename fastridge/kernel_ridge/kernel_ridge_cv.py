@@ -19,7 +19,7 @@ from fastridge.kernel_ridge.kernel_alpha_selection import KernelSelection, Kerne
 from fastridge.kernel_ridge.kernel_model import KERNEL_CONSTRAINTS, KernelModelMixin, check_memory
 from fastridge.linear_model.constraints import Constraints, check_parameters
 from fastridge.linear_model.options import given_alphas
-from fastridge.linear_model.ridge_alpha_selection import planned_splits
+from fastridge.linear_model.planned_splits import planned_splits
 from fastridge.runtime.threads import resolve_threads
 
 

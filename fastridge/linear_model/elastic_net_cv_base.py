@@ -30,8 +30,8 @@ from fastridge.linear_model.elastic_net_options import (
 from fastridge.linear_model.elastic_net_path import enet_path
 from fastridge.linear_model.from_statistics import FoldStatisticsMixin
 from fastridge.linear_model.options import n_folds_of
+from fastridge.linear_model.planned_splits import planned_splits
 from fastridge.linear_model.prediction import named_in_errors
-from fastridge.linear_model.ridge_alpha_selection import planned_splits
 from fastridge.linear_model.routing import (
     UNROUTED_FIT,
     routed_metadata,

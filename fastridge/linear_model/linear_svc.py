@@ -12,8 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from fastridge._docstrings import documented
 from fastridge._typing import RandomState, RowsLike
-from fastridge.linear_model import parameter_texts as texts
-from fastridge.linear_model import svm_models
+from fastridge.linear_model import svm_models, svm_texts
 from fastridge.linear_model.class_scores import ClassScoresMixin
 from fastridge.linear_model.constraints import LINEAR_SVC, Constraints
 from fastridge.linear_model.smooth_models import named_overflow
@@ -23,7 +22,7 @@ from fastridge.solvers.svm.problem import MarginResult, classification
 from fastridge.solvers.svm.solve import solve
 
 
-@documented(texts.SVM)
+@documented(svm_texts.MODEL)
 class LinearSVC(ToSklearnMixin, ClassScoresMixin, SparseCoefMixin, BaseEstimator):
     """The linear support vector classifier, as `sklearn.svm.LinearSVC`.
 
@@ -131,7 +130,7 @@ class LinearSVC(ToSklearnMixin, ClassScoresMixin, SparseCoefMixin, BaseEstimator
         tags.input_tags.sparse = True
         return tags
 
-    @documented(texts.FIT_SVM)
+    @documented(svm_texts.FIT)
     def fit(self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model to these rows.
 

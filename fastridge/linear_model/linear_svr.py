@@ -8,8 +8,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from fastridge._docstrings import documented
 from fastridge._typing import RandomState, RowsLike
-from fastridge.linear_model import parameter_texts as texts
-from fastridge.linear_model import svm_models
+from fastridge.linear_model import svm_models, svm_texts
 from fastridge.linear_model.constraints import LINEAR_SVR, Constraints
 from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.linear_model.smooth_models import named_overflow
@@ -17,7 +16,7 @@ from fastridge.solvers.svm.problem import regression
 from fastridge.solvers.svm.solve import solve
 
 
-@documented(texts.SVM)
+@documented(svm_texts.MODEL)
 class LinearSVR(LinearModelMixin, RegressorMixin, BaseEstimator):
     """Linear support vector regression, as `sklearn.svm.LinearSVR`.
 
@@ -95,7 +94,7 @@ class LinearSVR(LinearModelMixin, RegressorMixin, BaseEstimator):
         self.penalize_intercept = penalize_intercept
         self.n_threads = n_threads
 
-    @documented(texts.FIT_SVM)
+    @documented(svm_texts.FIT)
     def fit(self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model to these rows.
 

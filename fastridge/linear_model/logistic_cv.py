@@ -24,7 +24,7 @@ from fastridge.linear_model.logistic_cv_options import CVOptions, check_cv_optio
 from fastridge.linear_model.logistic_options import not_converged_words
 from fastridge.linear_model.logistic_selection import Grid, HeldOut
 from fastridge.linear_model.options import store_parameters
-from fastridge.linear_model.ridge_alpha_selection import planned_splits
+from fastridge.linear_model.planned_splits import planned_splits
 from fastridge.linear_model.routing import is_routing, routed_metadata
 from fastridge.linear_model.separated import status_of
 from fastridge.linear_model.smooth_path import check_cs, separations_of, warn_of_path

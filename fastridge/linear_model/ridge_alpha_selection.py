@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
-from fastridge._typing import Folds, Index, RowsLike
+from fastridge._typing import Index
 from fastridge.linear_model.scoring import (
     FROM_SQUARES,
     fold_scores,
@@ -32,13 +31,7 @@ from fastridge.model_selection.kfold import (
 from fastridge.model_selection.kfold_iterative import check_affordable, iterates, spectrum_top
 from fastridge.model_selection.leave_one_out import LeaveOneOut
 from fastridge.model_selection.one_standard_error import choose, standard_error
-from fastridge.model_selection.splits import (
-    GroupedRows,
-    Split,
-    consecutive_folds,
-    n_rows,
-    planned_split,
-)
+from fastridge.model_selection.splits import GroupedRows, Split, n_rows
 from fastridge.solvers.direct.spectrum import Spectrum, automatic_alphas, least_automatic_alpha
 from fastridge.solvers.direct.spectrum_selection import is_dual, spectrum_of
 from fastridge.solvers.problem import Problem
@@ -472,44 +465,3 @@ def _condition(spectrum: Spectrum, alpha: np.ndarray) -> float:
         return 1.0
     top = float(values[-1]) + least
     return (float(values[0]) + least) / top if top > 0.0 else 0.0
-
-
-def planned_splits(
-    cv: Folds | None,
-    X: RowsLike,
-    y: np.ndarray,
-    metadata: Mapping[str, object],
-    *,
-    classifier: bool = False,
-) -> list[Split]:
-    """Return the splits that scikit-learn makes of `cv` (None: 5 folds), in the least memory."""
-    from sklearn.model_selection import KFold, check_cv
-
-    n = len(y)
-    splitter = check_cv(5 if cv is None else cv, y, classifier=classifier)
-    if type(splitter) is KFold and not splitter.shuffle and splitter.n_splits <= n:
-        return consecutive_folds(n, splitter.n_splits)
-    splits = [
-        planned_split(_row_indices(train, n), _row_indices(test, n), n)
-        for train, test in splitter.split(X, y, **metadata)
-    ]
-    if not splits:
-        raise ValueError("cv gives no splits: give a number of folds from 2 up.")
-    return splits
-
-
-def _row_indices(rows: ArrayLike, n: int) -> np.ndarray:
-    """Return a split's rows as indices. Raises ValueError if they are outside the data."""
-    numbers = np.asarray(rows)
-    if numbers.dtype == bool:
-        numbers = np.flatnonzero(numbers)
-    if numbers.size and numbers.dtype.kind not in "iu":
-        raise ValueError(f"cv gives rows as {numbers.dtype}: give whole numbers, or a mask.")
-    if numbers.ndim != 1 or not len(numbers):
-        raise ValueError("cv gives a split without training or without test rows: use fewer folds.")
-    least, most = int(numbers.min()), int(numbers.max())
-    if least < -n or most >= n:
-        raise ValueError(f"cv gives row {most if most >= n else least}, but X has {n} rows.")
-    # half the memory of a splitter's indices: all folds together have one index per row
-    numbers = numbers.astype(np.int32 if n < 1 << 31 else np.int64)
-    return numbers if least >= 0 else np.where(numbers < 0, numbers + n, numbers)

@@ -12,7 +12,7 @@ from fastridge._typing import Folds, RowsLike, Scoring
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import RIDGE_CLASSIFIER_CV, Constraints
 from fastridge.linear_model.options import check_cv_parameters, given_alphas
-from fastridge.linear_model.ridge_alpha_selection import planned_splits
+from fastridge.linear_model.planned_splits import planned_splits
 from fastridge.linear_model.ridge_classes import RidgeClassesMixin, labelled
 from fastridge.linear_model.ridge_fits import RidgeSelectionMixin
 from fastridge.linear_model.routing import routed_metadata

@@ -17,7 +17,8 @@ from fastridge.linear_model.constraints import RIDGE_CV, Constraints
 from fastridge.linear_model.from_statistics import FoldStatisticsMixin
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
-from fastridge.linear_model.ridge_alpha_selection import Selector, planned_splits
+from fastridge.linear_model.planned_splits import planned_splits
+from fastridge.linear_model.ridge_alpha_selection import Selector
 from fastridge.linear_model.ridge_fits import RidgeSelectionMixin
 from fastridge.linear_model.routing import (
     UNROUTED_FIT,
