@@ -300,3 +300,15 @@ def test_counts_above_zero_of_more_features_than_rows_are_not_separated():
     assert model.status_ == "converged"
     assert text is None
     np.testing.assert_allclose(model.predict(X), y, rtol=1e-4)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_logistic_with_l1_penalty_and_a_free_feature_that_separates_says_so(n_classes):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 5))
+    y = np.digitize(X[:, 0], [-0.4, 0.4][: n_classes - 1])
+    options = {"l1_ratio": 1.0, "solver": "saga", "penalty_factors": [0, 1, 1, 1, 1]}
+    model, text = fitted(LogisticRegression(C=1e3, **options), X, y)
+    assert model.status_ == "separated"
+    assert "x0" in text
+    assert np.isfinite(model.coef_).all()

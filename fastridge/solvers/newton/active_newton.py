@@ -268,11 +268,11 @@ class ActiveNewton:
             elif self.net.size < len(self.features):
                 self._extend()
             step, intercept_step, promised = self._step(decrement, goal, rows_net)
-            if not promised > goal or (fresh and is_rounding(promised, decrement, size)):
+            if promised <= goal or (fresh and is_rounding(promised, decrement, size)):
                 self.decrement = max(promised, 0.0)
                 return True
-            if self._n_iter >= self._stop:
-                self.decrement = promised
+            if self._n_iter >= self._stop or not promised < np.inf:  # no curvature is left
+                self.decrement = float(np.fmin(promised, least))
                 return False
             self._n_iter += 1
             there = self._after(step, intercept_step, objective, promised, size)
