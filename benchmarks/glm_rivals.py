@@ -43,6 +43,7 @@ def _logistic(case: GLMCase, X: Any, library: str) -> Iterator[tuple[str, Fit]]:
         from fastridge import LogisticRegression
 
         yield "defaults", _fit_with(LogisticRegression)
+        yield "tol=1e-2", _fit_with(LogisticRegression, tol=1e-2)
         return
     if library == GLUM:
         if several or X.shape[1] > _MOST_FACTORED:
@@ -100,6 +101,7 @@ def _generalized(case: GLMCase, library: str) -> Iterator[tuple[str, Fit]]:
         from fastridge import TweedieRegressor
 
         yield "defaults", _fit_with(TweedieRegressor, **options)
+        yield "tol=1e-2", _fit_with(TweedieRegressor, tol=1e-2, **options)
     elif library == SKLEARN:
         from sklearn.linear_model import TweedieRegressor as Theirs
 

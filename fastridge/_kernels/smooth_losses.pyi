@@ -10,6 +10,22 @@ def loss_of_rows(
     derivative_out: np.ndarray,
     curvature_out: np.ndarray,
 ) -> tuple[float, float]: ...
+def loss_of_dense_rows(
+    loss: int,
+    power: float,
+    X: np.ndarray,
+    shift: np.ndarray,
+    coef: np.ndarray,
+    intercept: float,
+    y: np.ndarray,
+    offset: np.ndarray,
+    weight: np.ndarray,
+    step: int,
+    eta_out: np.ndarray,
+    derivative_out: np.ndarray,
+    curvature_out: np.ndarray,
+    gradient_out: np.ndarray,
+) -> tuple[float, float]: ...
 def classes_of_rows(
     y: np.ndarray,
     eta: np.ndarray,

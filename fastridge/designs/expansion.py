@@ -26,6 +26,7 @@ from fastridge.statistics.accumulate import (
 )
 
 _BLOCK_VALUES = 1 << 16  # of X: 512 kB, in the second-level cache
+_BLOCKS_AT_ONCE = 4  # in the third-level cache
 _LEAST_BLOCK = 256  # rows: no fewer than a tile has
 _SLICE_VALUES = 1 << 22  # about 10 ms
 _THREADED_VALUES = 1 << 18
@@ -42,6 +43,10 @@ class RowLosses(Protocol):
     @property
     def expand(self) -> Callable[..., tuple[float, float]]:
         """Return the sums of losses and derivatives of some rows; set the derivatives of each."""
+
+    @property
+    def expand_dense(self) -> Callable[..., tuple[float, float]]:
+        """Return the same for contiguous rows of X."""
 
 
 class ClassLosses(Protocol):
@@ -115,22 +120,47 @@ class _Blocks:
     ) -> None:
         self.X, self.loss, self.weight = X, loss, weight
         self.centre, self.coef, self.intercept = point
+        first = kernel_rows(X, 0, 1)
+        self.fused = first.strides[1] == first.itemsize
         self.step = max(_LEAST_BLOCK, _BLOCK_VALUES // X.shape[1])
         self.eta = np.empty(X.shape[0])
         self._sums: dict[int, tuple[float, float]] = {}
 
-    def expand(self, begin: int, end: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Yield rows, block by block, with the derivatives and curvatures of their losses."""
-        loss = self.loss
-        for first in range(begin, end, self.step):
-            rows = slice(first, min(first + self.step, end))
+    def expand(
+        self, begin: int, end: int, gradient: np.ndarray | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield rows, some at a time, with the derivatives and curvatures of their losses.
+
+        A gradient is added to here if rows are contiguous.
+        """
+        blocks = 1
+        if self.fused:  # one call of a kernel for several blocks
+            blocks = _BLOCKS_AT_ONCE if gradient is None or not is_native(self.X) else end - begin
+        step = blocks * self.step
+        for first in range(begin, end, step):
+            rows = slice(first, min(first + step, end))
             x, eta = kernel_rows(self.X, rows.start, rows.stop), self.eta[rows]
-            _combine.combine_columns(x, self.centre, self.coef, self.intercept, eta)
-            if loss.offset is not None:
-                eta += loss.offset[rows]
             derivative, curvature = np.empty((2, len(eta)))
-            self._sums[first] = loss.expand(eta, self.weight, derivative, curvature, rows)
+            self._sums[first] = self._expand(x, rows, eta, derivative, curvature, gradient)
             yield x, derivative, curvature
+
+    def _expand(
+        self,
+        x: np.ndarray,
+        rows: slice,
+        eta: np.ndarray,
+        derivative: np.ndarray,
+        curvature: np.ndarray,
+        gradient: np.ndarray | None,
+    ) -> tuple[float, float]:
+        loss = self.loss
+        if self.fused:
+            point, outputs = (self.centre, self.coef, self.intercept), (eta, derivative, curvature)
+            return loss.expand_dense(x, point, self.weight, rows, self.step, outputs, gradient)
+        _combine.combine_columns(x, self.centre, self.coef, self.intercept, eta)
+        if loss.offset is not None:
+            eta += loss.offset[rows]
+        return loss.expand(eta, self.weight, derivative, curvature, rows)
 
     def sums(self) -> tuple[float, float]:
         """Return the sums of losses and derivatives, added in the order of the rows."""
@@ -235,7 +265,7 @@ def expand_classes(
     eta, values = np.empty((K, n)), np.zeros(n_chunks)
     gradients, totals = np.zeros((n_chunks, K, p)), np.zeros((n_chunks, K))
 
-    def expand(chunk: int, begin: int, end: int) -> None:
+    def expand_block(chunk: int, begin: int, end: int) -> None:
         rows = slice(begin, end)
         x, some = kernel_rows(X, begin, end), np.empty((K, end - begin))
         if x.strides[1] == x.itemsize:
@@ -252,6 +282,10 @@ def expand_classes(
         totals[chunk] += derivative.sum(axis=1)
         eta[:, rows] = some
 
+    def expand(chunk: int, begin: int, end: int) -> None:
+        for first in range(begin, end, step):
+            expand_block(chunk, first, min(first + step, end))
+
     _over_chunks(expand, n, step, max(1, _SLICE_VALUES // (p * K * step)), n_chunks, n_threads)
     return ClassExpansion(float(values.sum()), eta, totals.sum(axis=0), gradients.sum(axis=0))
 
@@ -262,8 +296,9 @@ def _gradient(blocks: _Blocks, n_threads: int) -> np.ndarray:
     gradients = np.zeros((n_chunks, 1, p))
 
     def expand(chunk: int, begin: int, end: int) -> None:
-        for x, derivative, _ in blocks.expand(begin, end):
-            _combine.combine_rows(x, blocks.centre, derivative[:, None], gradients[chunk])
+        for x, derivative, _ in blocks.expand(begin, end, gradients[chunk, 0]):
+            if not blocks.fused:
+                _combine.combine_rows(x, blocks.centre, derivative[:, None], gradients[chunk])
 
     at_once = max(1, _SLICE_VALUES // (p * blocks.step))
     _over_chunks(expand, n, blocks.step, at_once, n_chunks, n_threads)
@@ -279,15 +314,17 @@ def _over_chunks(
     n_chunks: int,
     n_threads: int,
 ) -> None:
-    """Call ``work(chunk, begin, end)`` for blocks of `step` rows, of chunks that threads take."""
+    """Call ``work(chunk, begin, end)`` for blocks of `step` rows, some at once, of chunks of rows.
+
+    Threads take one chunk after the other.
+    """
     borders = split_borders(n_rows, n_chunks, 1.0, step)
     chunks = deque((k, *border) for k, border in enumerate(pairwise(borders)))
 
     def job() -> Iterator[None]:
         for chunk, begin, end in taken(chunks):
-            for k, row in enumerate(range(begin, end, step)):
-                work(chunk, row, min(row + step, end))
-                if k % at_once == 0:
-                    yield
+            for row in range(begin, end, step * at_once):
+                work(chunk, row, min(row + step * at_once, end))
+                yield
 
     run_slices([job() for _ in range(n_threads)])

@@ -84,6 +84,37 @@ class LossOfRows:
         with np.errstate(all="ignore"):
             return self.expand(eta, weight, *np.empty((2, len(eta))))[0]
 
+    def expand_dense(
+        self,
+        X: np.ndarray,
+        point: tuple[np.ndarray, np.ndarray, float],
+        weight: np.ndarray | None,
+        rows: slice,
+        step: int,
+        outputs: tuple[np.ndarray, np.ndarray, np.ndarray],
+        gradient_out: np.ndarray | None,
+    ) -> tuple[float, float]:
+        """Do as `expand` for contiguous rows of X at a point: the centre, coefficients, intercept.
+
+        The linear predictors and the derivatives of the rows are the outputs; the derivatives with
+        respect to the coefficients are added to `gradient_out`.
+        """
+        centre, coef, intercept = point
+        return smooth_losses.loss_of_dense_rows(
+            self.number,
+            self.loss.power,
+            X,
+            centre,
+            np.ascontiguousarray(coef),
+            float(intercept),
+            self.y[rows],
+            _UNIT if self.offset is None else np.ascontiguousarray(self.offset[rows]),
+            _UNIT if weight is None else weight[rows],
+            step,
+            *outputs,
+            _UNIT if gradient_out is None else gradient_out,
+        )
+
     def expand(
         self,
         eta: np.ndarray,

@@ -12,9 +12,17 @@ is expected of y. To add a loss: write its file, a number and a line in `smooth_
 here, and the file in `fastridge/losses/`.
 """
 
+from cython cimport floating
 from exponential cimport fr_exp_any
 from libc.math cimport log, log1p, sqrt
 from smooth_rows cimport loss_over_rows
+
+cdef extern from "combine.h" nogil:
+    void fr_add_about_double(const double *a, const double *b, const double *c,
+                             const double *d, const double *factor, const double *minus,
+                             Py_ssize_t n, double *out)
+    void fr_add_about_float(const float *a, const float *b, const float *c, const float *d,
+                            const double *factor, const double *minus, Py_ssize_t n, double *out)
 
 cdef double LEAST_CURVATURE = 1e-280  # its root is a factor of the row, and so is its inverse
 
@@ -45,6 +53,74 @@ def loss_of_rows(int loss, double power, const double[::1] y, const double[::1] 
         value = loss_over_rows(loss, power, &y[0], &eta[0], v, n, first, second)
         for k in range(n):
             total += first[k]
+    return value, total
+
+
+cdef inline void predict_rows(const floating *X, Py_ssize_t row, Py_ssize_t n, Py_ssize_t p,
+                              const double *shift, const double *coef, double intercept,
+                              double *eta) noexcept nogil:
+    # eta[k] = intercept + sum_j coef[j] (X[k, j] - shift[j])
+    cdef:
+        Py_ssize_t k, j
+        const floating *x
+        double total
+    for k in range(n):
+        x, total = X + k * row, 0.0
+        for j in range(p):
+            total += coef[j] * (<double>x[j] - shift[j])
+        eta[k] = intercept + total
+
+
+cdef inline void add_gradient(const floating *X, Py_ssize_t row, Py_ssize_t n, Py_ssize_t p,
+                              const double *shift, const double *derivative,
+                              double *gradient) noexcept nogil:
+    # gradient[j] += sum_k derivative[k] (X[k, j] - shift[j])
+    cdef:
+        Py_ssize_t k, i
+        const floating *x[4]
+        double factor[4]
+    for k in range(0, n, 4):
+        for i in range(4):
+            x[i] = X + min(k + i, n - 1) * row
+            factor[i] = derivative[k + i] if k + i < n else 0.0
+        if floating is double:
+            fr_add_about_double(x[0], x[1], x[2], x[3], factor, shift, p, gradient)
+        else:
+            fr_add_about_float(x[0], x[1], x[2], x[3], factor, shift, p, gradient)
+
+
+def loss_of_dense_rows(int loss, double power, const floating[:, :] X, const double[::1] shift,
+                       const double[::1] coef, double intercept, const double[::1] y,
+                       const double[::1] offset, const double[::1] weight, Py_ssize_t step,
+                       double[::1] eta_out, double[::1] derivative_out,
+                       double[::1] curvature_out, double[::1] gradient_out):
+    """Return the sums of `loss_of_rows` at linear predictors ``(X - shift) coef + intercept``.
+
+    Rows of X are contiguous, and are read `step` of them at a time, while they are in the cache.
+    `offset` is empty where there is none. `gradient_out` is empty, or receives in addition the
+    derivatives with respect to the coefficients.
+    """
+    cdef:
+        Py_ssize_t n = X.shape[0], p = X.shape[1], begin = 0, count, k
+        Py_ssize_t row = X.strides[0] // <Py_ssize_t>sizeof(floating)
+        const double *v
+        double value = 0.0, total = 0.0
+    with nogil:
+        while begin < n:
+            count = min(step, n - begin)
+            predict_rows(&X[begin, 0], row, count, p, &shift[0], &coef[0], intercept,
+                         &eta_out[begin])
+            for k in range(begin, begin + count if offset.shape[0] else begin):
+                eta_out[k] += offset[k]
+            v = &weight[begin] if weight.shape[0] else NULL
+            value += loss_over_rows(loss, power, &y[begin], &eta_out[begin], v, count,
+                                    &derivative_out[begin], &curvature_out[begin])
+            for k in range(begin, begin + count):
+                total += derivative_out[k]
+            if gradient_out.shape[0]:
+                add_gradient(&X[begin, 0], row, count, p, &shift[0], &derivative_out[begin],
+                             &gradient_out[0])
+            begin += count
     return value, total
 
 
