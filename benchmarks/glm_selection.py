@@ -21,7 +21,6 @@ from .report import Table, duration
 NAME = "selection"
 _SETTINGS = (
     ("lbfgs", 1e-4),
-    ("lbfgs", 1e-8),
     ("newton-cholesky", 1e-4),
     ("newton-cholesky", 1e-8),
     ("newton-cholesky", 1e-10),
