@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 
 def names() -> tuple[str, ...]: ...
@@ -32,5 +34,37 @@ def classes_of_rows(
     weight: np.ndarray,
     derivative_out: np.ndarray,
     work: np.ndarray,
+) -> float: ...
+def most_folds() -> int: ...
+def folds_of_dense_rows(
+    loss: int,
+    power: float,
+    X: np.ndarray,
+    shift: np.ndarray,
+    coef: np.ndarray,
+    intercept: np.ndarray,
+    y: np.ndarray,
+    offset: np.ndarray,
+    weights: Sequence[np.ndarray],
+    work: np.ndarray,
+    room: np.ndarray,
+    eta_out: np.ndarray,
+    values_out: np.ndarray,
+    totals_out: np.ndarray,
+    gradient_out: np.ndarray,
+) -> None: ...
+def classes_of_dense_rows(
+    X: np.ndarray,
+    shift: np.ndarray,
+    coef: np.ndarray,
+    intercept: np.ndarray,
+    y: np.ndarray,
+    offset: np.ndarray,
+    weight: np.ndarray,
+    work: np.ndarray,
+    room: np.ndarray,
+    eta_out: np.ndarray,
+    totals_out: np.ndarray,
+    gradient_out: np.ndarray,
 ) -> float: ...
 def newton_rows(derivative: np.ndarray, curvature: np.ndarray) -> None: ...

@@ -56,8 +56,16 @@ class ClassLosses(Protocol):
     n_classes: int
 
     @property
+    def fused(self) -> bool:
+        """Whether `expand_dense` can be called."""
+
+    @property
     def expand(self) -> Callable[..., float]:
         """Return the sum of the losses of some rows; set their derivatives."""
+
+    @property
+    def expand_dense(self) -> Callable[..., float]:
+        """Return the same for contiguous rows of X, and add up their derivatives."""
 
 
 class Expansion(NamedTuple):
@@ -256,7 +264,8 @@ def expand_classes(
     n_threads: int,
 ) -> ClassExpansion:
     """Expand the multinomial loss of dense rows at a point: centre, coefficients, intercepts."""
-    centre, coef, intercept = point
+    centre, coef, intercept = (np.ascontiguousarray(part) for part in point)
+    point = centre, coef, intercept
     (n, p), K = X.shape, loss.n_classes
     step = max(_LEAST_BLOCK, _BLOCK_VALUES // (p + K))
     if X.size * K < _THREADED_VALUES:
@@ -282,9 +291,20 @@ def expand_classes(
         totals[chunk] += derivative.sum(axis=1)
         eta[:, rows] = some
 
+    first_row = kernel_rows(X, 0, 1)
+    fused = first_row.strides[1] == first_row.itemsize and loss.fused
+
     def expand(chunk: int, begin: int, end: int) -> None:
-        for first in range(begin, end, step):
-            expand_block(chunk, first, min(first + step, end))
+        if not fused:
+            for first in range(begin, end, step):
+                expand_block(chunk, first, min(first + step, end))
+            return
+        for first in range(begin, end, end - begin if is_native(X) else step):
+            rows = slice(first, end if is_native(X) else min(first + step, end))
+            rooms = np.empty((2 * K, step)), np.empty(max(step, 4 * p))
+            outputs = eta[:, rows], totals[chunk], gradients[chunk]
+            x = kernel_rows(X, rows.start, rows.stop)
+            values[chunk] += loss.expand_dense(x, point, weight, rows, rooms, outputs)
 
     _over_chunks(expand, n, step, max(1, _SLICE_VALUES // (p * K * step)), n_chunks, n_threads)
     return ClassExpansion(float(values.sum()), eta, totals.sum(axis=0), gradients.sum(axis=0))

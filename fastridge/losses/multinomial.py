@@ -6,6 +6,7 @@ from scipy.special import logsumexp, softmax
 from fastridge._kernels import smooth_losses
 
 _UNIT = np.empty(0)
+_NO_OFFSET = np.empty((0, 1))
 
 
 class Multinomial:
@@ -48,6 +49,8 @@ class ClassesOfRows:
         Added to the linear predictors.
     """
 
+    fused = True
+
     def __init__(self, y: np.ndarray, n_classes: int, offset: np.ndarray | None = None) -> None:
         self.y = np.ascontiguousarray(y, dtype=np.intp)
         self.n_classes, self.offset = n_classes, offset
@@ -61,6 +64,30 @@ class ClassesOfRows:
         """Return the weighted sum of the losses at linear predictors, one row per class."""
         with np.errstate(all="ignore"):
             return self.expand(eta, weight, np.empty(eta.shape))
+
+    def expand_dense(
+        self,
+        X: np.ndarray,
+        point: tuple[np.ndarray, np.ndarray, np.ndarray],
+        weight: np.ndarray | None,
+        rows: slice,
+        rooms: tuple[np.ndarray, np.ndarray],
+        outputs: tuple[np.ndarray, np.ndarray, np.ndarray],
+    ) -> float:
+        """Return the sum for contiguous rows of X at a point: centre, coefficients, intercepts.
+
+        The outputs are the linear predictors, and sums to which derivatives with respect to the
+        intercepts and the coefficients are added.
+        """
+        return smooth_losses.classes_of_dense_rows(
+            X,
+            *point,
+            self.y[rows],
+            _NO_OFFSET if self.offset is None else self.offset[rows],
+            _UNIT if weight is None else weight[rows],
+            *rooms,
+            *outputs,
+        )
 
     def expand(
         self,

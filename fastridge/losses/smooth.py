@@ -1,6 +1,7 @@
 """The interface of losses with a curvature, for Newton's method."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -113,6 +114,32 @@ class LossOfRows:
             step,
             *outputs,
             _UNIT if gradient_out is None else gradient_out,
+        )
+
+    def expand_folds(
+        self,
+        X: np.ndarray,
+        point: tuple[np.ndarray, np.ndarray, np.ndarray],
+        weights: Sequence[np.ndarray],
+        rows: slice,
+        rooms: tuple[np.ndarray, np.ndarray],
+        outputs: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    ) -> None:
+        """Do as `expand_dense` with weights, coefficients and an intercept of each fold.
+
+        The outputs are the linear predictors, and sums to which losses and derivatives with respect
+        to the intercepts and the coefficients are added.
+        """
+        smooth_losses.folds_of_dense_rows(
+            self.number,
+            self.loss.power,
+            X,
+            *point,
+            self.y[rows],
+            _UNIT if self.offset is None else np.ascontiguousarray(self.offset[rows]),
+            weights,
+            *rooms,
+            *outputs,
         )
 
     def expand(

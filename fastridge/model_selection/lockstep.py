@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastridge._kernels import smooth_losses
 from fastridge.designs.design import Design
 from fastridge.designs.expansion import Expansion
 from fastridge.losses.smooth import LossOfRows
@@ -23,7 +24,27 @@ class LossesOfFolds:
     def __init__(self, loss: LossOfRows, weights: Sequence[np.ndarray]) -> None:
         self._loss, self._weights = loss, weights
         self.n_classes = len(weights)
+        self.fused = len(weights) <= smooth_losses.most_folds()
         self._values: dict[int, list[float]] = {}
+
+    def expand_dense(
+        self,
+        X: np.ndarray,
+        point: tuple[np.ndarray, np.ndarray, np.ndarray],
+        weight: np.ndarray | None,
+        rows: slice,
+        rooms: tuple[np.ndarray, np.ndarray],
+        outputs: tuple[np.ndarray, np.ndarray, np.ndarray],
+    ) -> float:
+        """Add derivatives for contiguous rows of X, and keep the sums of their losses."""
+        values = np.zeros(self.n_classes)
+        eta, totals, gradient = outputs
+        self._loss.expand_folds(
+            X, point, [own[rows] for own in self._weights], rows, rooms,
+            (eta, values, totals, gradient),
+        )  # fmt: skip
+        self._values[rows.start or 0] = values.tolist()
+        return 0.0
 
     def expand(
         self,

@@ -23,6 +23,25 @@ cdef extern from "combine.h" nogil:
                              Py_ssize_t n, double *out)
     void fr_add_about_float(const float *a, const float *b, const float *c, const float *d,
                             const double *factor, const double *minus, Py_ssize_t n, double *out)
+    void fr_add_four_about_double(const double *a, const double *b, const double *c,
+                                  const double *d, const double *factor, const double *minus,
+                                  Py_ssize_t n, Py_ssize_t step, double *out)
+    void fr_add_four_about_float(const float *a, const float *b, const float *c, const float *d,
+                                 const double *factor, const double *minus, Py_ssize_t n,
+                                 Py_ssize_t step, double *out)
+    void fr_dot_four_about_double(const double *a, const double *b, const double *c,
+                                  const double *d, const double *minus, Py_ssize_t n,
+                                  const double *coef, const double *intercept,
+                                  Py_ssize_t n_vectors, double *work, Py_ssize_t step,
+                                  double *out)
+    void fr_dot_four_about_float(const float *a, const float *b, const float *c,
+                                 const float *d, const double *minus, Py_ssize_t n,
+                                 const double *coef, const double *intercept,
+                                 Py_ssize_t n_vectors, double *work, Py_ssize_t step,
+                                 double *out)
+
+cdef enum:
+    MOST_FOLDS = 64
 
 cdef double LEAST_CURVATURE = 1e-280  # its root is a factor of the row, and so is its inverse
 
@@ -124,6 +143,50 @@ def loss_of_dense_rows(int loss, double power, const floating[:, :] X, const dou
     return value, total
 
 
+cdef inline double classes_over_rows(const Py_ssize_t *y, const double *eta, Py_ssize_t ld,
+                                     const double *weight, Py_ssize_t n, Py_ssize_t n_classes,
+                                     double *derivative, double *largest) noexcept nogil:
+    # See `classes_of_rows`; rows of eta and of the derivatives are `ld` values apart.
+    cdef:
+        Py_ssize_t k, i
+        const double *x
+        double *out
+        double value = 0.0, loss, own, others
+    for i in range(n):
+        largest[i] = eta[i]
+    for k in range(1, n_classes):
+        x = eta + k * ld
+        for i in range(n):
+            largest[i] = x[i] if x[i] > largest[i] else largest[i]
+    for k in range(n_classes):
+        x, out = eta + k * ld, derivative + k * ld
+        for i in range(n):
+            out[i] = fr_exp_any(x[i] - largest[i])
+    for i in range(n):
+        loss = largest[i] - eta[y[i] * ld + i]
+        own, others = derivative[y[i] * ld + i], 0.0
+        for k in range(n_classes):
+            others += derivative[k * ld + i] if k != y[i] else 0.0
+        # not 1 minus something: of a row that is fitted well, all digits are in the others
+        loss += log1p(others) if own == 1.0 else log(own + others)
+        largest[i] = 1.0 / (own + others)
+        derivative[y[i] * ld + i] = -others
+        if weight == NULL:
+            value += loss
+        elif weight[i] > 0.0:
+            value += weight[i] * loss
+            largest[i] *= weight[i]
+    for k in range(n_classes):
+        out = derivative + k * ld
+        for i in range(n):
+            out[i] *= largest[i]
+    for i in range(n if weight != NULL else 0):
+        if not weight[i] > 0.0:  # the row may hold anything
+            for k in range(n_classes):
+                derivative[k * ld + i] = 0.0
+    return value
+
+
 def classes_of_rows(const Py_ssize_t[::1] y, const double[:, ::1] eta,
                     const double[::1] weight, double[:, ::1] derivative_out, double[::1] work):
     """Return the sum of the multinomial losses of rows, times their weights.
@@ -133,45 +196,161 @@ def classes_of_rows(const Py_ssize_t[::1] y, const double[:, ::1] eta,
     empty for unit weights.
     """
     cdef:
-        Py_ssize_t n_classes = eta.shape[0], n = eta.shape[1], k, i
-        bint weighted = weight.shape[0] > 0
-        const double *x
-        double *out
-        double *largest = &work[0]
-        double value = 0.0, loss, own, others
+        Py_ssize_t n = eta.shape[1]
+        const double *v = &weight[0] if weight.shape[0] else NULL
+        double value
     with nogil:
-        for i in range(n):
-            largest[i] = eta[0, i]
-        for k in range(1, n_classes):
-            x = &eta[k, 0]
-            for i in range(n):
-                largest[i] = x[i] if x[i] > largest[i] else largest[i]
-        for k in range(n_classes):
-            x, out = &eta[k, 0], &derivative_out[k, 0]
-            for i in range(n):
-                out[i] = fr_exp_any(x[i] - largest[i])
-        for i in range(n):
-            loss = largest[i] - eta[y[i], i]
-            own, others = derivative_out[y[i], i], 0.0
-            for k in range(n_classes):
-                others += derivative_out[k, i] if k != y[i] else 0.0
-            # not 1 minus something: of a row that is fitted well, all digits are in the others
-            loss += log1p(others) if own == 1.0 else log(own + others)
-            largest[i] = 1.0 / (own + others)
-            derivative_out[y[i], i] = -others
-            if not weighted:
-                value += loss
-            elif weight[i] > 0.0:
-                value += weight[i] * loss
-                largest[i] *= weight[i]
-        for k in range(n_classes):
-            out = &derivative_out[k, 0]
-            for i in range(n):
-                out[i] *= largest[i]
-        for i in range(n if weighted else 0):
-            if not weight[i] > 0.0:  # the row may hold anything
-                for k in range(n_classes):
-                    derivative_out[k, i] = 0.0
+        value = classes_over_rows(&y[0], &eta[0, 0], n, v, n, eta.shape[0], &derivative_out[0, 0],
+                                  &work[0])
+    return value
+
+
+cdef inline void predict_each(const floating *X, Py_ssize_t row, Py_ssize_t n, Py_ssize_t p,
+                              const double *shift, const double *coef, const double *intercept,
+                              Py_ssize_t n_vectors, double *work, double *eta,
+                              Py_ssize_t ld) noexcept nogil:
+    # eta[t, k] = intercept[t] + sum_j coef[t, j] (X[k, j] - shift[j])
+    cdef:
+        Py_ssize_t k, i, t
+        const floating *x[4]
+        double four[4]
+    for k in range(0, n, 4):
+        for i in range(4):  # rows past the last stand for the last
+            x[i] = X + min(k + i, n - 1) * row
+        if k + 4 <= n:
+            if floating is double:
+                fr_dot_four_about_double(x[0], x[1], x[2], x[3], shift, p, coef, intercept,
+                                         n_vectors, work, ld, eta + k)
+            else:
+                fr_dot_four_about_float(x[0], x[1], x[2], x[3], shift, p, coef, intercept,
+                                        n_vectors, work, ld, eta + k)
+            continue
+        for t in range(n_vectors):
+            if floating is double:
+                fr_dot_four_about_double(x[0], x[1], x[2], x[3], shift, p, coef + t * p,
+                                         intercept + t, 1, work, 4, four)
+            else:
+                fr_dot_four_about_float(x[0], x[1], x[2], x[3], shift, p, coef + t * p,
+                                        intercept + t, 1, work, 4, four)
+            for i in range(n - k):
+                eta[t * ld + k + i] = four[i]
+
+
+cdef inline void add_gradient_each(const floating *X, Py_ssize_t row, Py_ssize_t n, Py_ssize_t p,
+                                   const double *shift, const double *derivative, Py_ssize_t ld,
+                                   Py_ssize_t n_vectors, double *gradient) noexcept nogil:
+    # gradient[t, j] += sum_k derivative[t, k] (X[k, j] - shift[j])
+    cdef:
+        Py_ssize_t k, i, t, s, count
+        const floating *x[4]
+        double factor[16]
+    for k in range(0, n, 4):
+        for i in range(4):
+            x[i] = X + min(k + i, n - 1) * row
+        t = 0
+        while t < n_vectors:
+            count = 4 if t + 4 <= n_vectors else 1
+            for s in range(count):
+                for i in range(4):
+                    factor[4 * s + i] = derivative[(t + s) * ld + k + i] if k + i < n else 0.0
+            if floating is double:
+                if count == 4:
+                    fr_add_four_about_double(x[0], x[1], x[2], x[3], factor, shift, p, p,
+                                             gradient + t * p)
+                else:
+                    fr_add_about_double(x[0], x[1], x[2], x[3], factor, shift, p, gradient + t * p)
+            else:
+                if count == 4:
+                    fr_add_four_about_float(x[0], x[1], x[2], x[3], factor, shift, p, p,
+                                            gradient + t * p)
+                else:
+                    fr_add_about_float(x[0], x[1], x[2], x[3], factor, shift, p, gradient + t * p)
+            t += count
+
+
+def most_folds():
+    """Return how many folds `folds_of_dense_rows` takes at most."""
+    return MOST_FOLDS
+
+
+def folds_of_dense_rows(int loss, double power, const floating[:, :] X, const double[::1] shift,
+                        const double[:, ::1] coef, const double[::1] intercept,
+                        const double[::1] y, const double[::1] offset, weights,
+                        double[:, ::1] work, double[::1] room, double[:, :] eta_out,
+                        double[::1] values_out, double[::1] totals_out,
+                        double[:, ::1] gradient_out):
+    """Add up the losses of the same rows with the weights of each fold, and their derivatives.
+
+    Each fold has coefficients and an intercept of its own, and an array in the list `weights`. Rows
+    of X are contiguous. `offset` is empty where there is none. `work` has two rows for each fold,
+    of as many values as rows are read at a time; `room` has as many, or four for each column.
+    """
+    cdef:
+        Py_ssize_t n = X.shape[0], p = X.shape[1], n_folds = coef.shape[0], step = work.shape[1]
+        Py_ssize_t row = X.strides[0] // <Py_ssize_t>sizeof(floating), begin = 0, count, k, t
+        const double *v[MOST_FOLDS]
+        const double[::1] some
+        double *eta = &work[0, 0]
+        double *derivative = &work[n_folds, 0]
+    for t in range(n_folds):
+        some = weights[t]
+        v[t] = &some[0]
+    with nogil:
+        while begin < n:
+            count = min(step, n - begin)
+            predict_each(&X[begin, 0], row, count, p, &shift[0], &coef[0, 0], &intercept[0],
+                         n_folds, &room[0], eta, step)
+            for t in range(n_folds):
+                for k in range(count):
+                    if offset.shape[0]:
+                        eta[t * step + k] += offset[begin + k]
+                    eta_out[t, begin + k] = eta[t * step + k]
+                values_out[t] += loss_over_rows(loss, power, &y[begin], eta + t * step,
+                                                v[t] + begin, count, derivative + t * step,
+                                                &room[0])
+                for k in range(count):
+                    totals_out[t] += derivative[t * step + k]
+            add_gradient_each(&X[begin, 0], row, count, p, &shift[0], derivative, step, n_folds,
+                              &gradient_out[0, 0])
+            begin += count
+
+
+def classes_of_dense_rows(const floating[:, :] X, const double[::1] shift,
+                          const double[:, ::1] coef, const double[::1] intercept,
+                          const Py_ssize_t[::1] y, const double[:, :] offset,
+                          const double[::1] weight, double[:, ::1] work, double[::1] room,
+                          double[:, :] eta_out, double[::1] totals_out,
+                          double[:, ::1] gradient_out):
+    """Return the sum of the multinomial losses of rows; add their derivatives and gradients.
+
+    `offset` has no rows where there is none; the rest is as for `folds_of_dense_rows`.
+    """
+    cdef:
+        Py_ssize_t n = X.shape[0], p = X.shape[1], n_classes = coef.shape[0], step = work.shape[1]
+        Py_ssize_t row = X.strides[0] // <Py_ssize_t>sizeof(floating), begin = 0, count, k, t
+        const double *v
+        double *eta = &work[0, 0]
+        double *derivative = &work[n_classes, 0]
+        double value = 0.0
+    with nogil:
+        while begin < n:
+            count = min(step, n - begin)
+            predict_each(&X[begin, 0], row, count, p, &shift[0], &coef[0, 0], &intercept[0],
+                         n_classes, &room[0], eta, step)
+            for t in range(n_classes):
+                for k in range(count):
+                    if offset.shape[0]:
+                        eta[t * step + k] += offset[begin + k, t]
+                    eta_out[t, begin + k] = eta[t * step + k]
+            v = &weight[begin] if weight.shape[0] else NULL
+            value += classes_over_rows(&y[begin], eta, step, v, count, n_classes, derivative,
+                                       &room[0])
+            for t in range(n_classes):
+                for k in range(count):
+                    totals_out[t] += derivative[t * step + k]
+            add_gradient_each(&X[begin, 0], row, count, p, &shift[0], derivative, step, n_classes,
+                              &gradient_out[0, 0])
+            begin += count
     return value
 
 
