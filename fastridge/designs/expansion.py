@@ -57,7 +57,7 @@ class ClassLosses(Protocol):
 
     @property
     def fused(self) -> bool:
-        """Whether `expand_dense` can be called."""
+        """Return whether `expand_dense` can be called."""
 
     @property
     def expand(self) -> Callable[..., float]:
