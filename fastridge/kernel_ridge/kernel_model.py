@@ -1,11 +1,13 @@
 """The kernel of a model, checks of its rows, and predictions."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
@@ -94,6 +96,44 @@ class KernelModelMixin:
         return kernel_of(
             self.kernel, gamma, self.coef0, self.degree, self.kernel_params, n_features
         )
+
+    def to_sklearn(self) -> BaseEstimator:
+        """Return the fitted model as `sklearn.kernel_ridge.KernelRidge`.
+
+        Returns
+        -------
+        estimator of scikit-learn
+            Model with copies of the rows and the dual coefficients, the same predictions, and the
+            alpha and gamma of the fit. With inducing rows it holds these alone.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastridge import KernelRidge
+        >>> X, y = np.arange(4.0)[:, None], np.array([1.0, 2.0, 2.0, 1.0])
+        >>> model = KernelRidge(kernel="rbf").fit(X, y)
+        >>> bool(np.allclose(model.to_sklearn().predict(X), model.predict(X)))
+        True
+        """
+        from sklearn.kernel_ridge import KernelRidge
+
+        check_is_fitted(self, "dual_coef_")
+        model: Any = self
+        given = model.get_params(deep=False)
+        options = {name: given[name] for name in ("kernel", "degree", "coef0", "kernel_params")}
+        fitted = self.__dict__
+        for name in ("alpha", "gamma"):
+            options[name] = copy.copy(fitted.get(f"{name}_", given.get(name)))
+        new = KernelRidge(**options)
+        for name in ("dual_coef_", "X_fit_", "n_features_in_", "feature_names_in_"):
+            if name in fitted:
+                setattr(new, name, copy.deepcopy(fitted[name]))
+        return new
 
     @documented(linear.PREDICT)
     def predict(self, X: RowsLike) -> np.ndarray:

@@ -17,7 +17,8 @@ from fastridge.linear_model.constraints import RIDGE, Constraints
 from fastridge.linear_model.from_statistics import StatisticsMixin
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
-from fastridge.linear_model.ridge_fits import RidgeFitMixin
+from fastridge.linear_model.prediction import named_in_errors
+from fastridge.linear_model.ridge_fits import RidgeFitMixin, dtype_of_coef
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.solvers.excluded import Kept
@@ -207,7 +208,12 @@ class Ridge(
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
         forget(self, "statistics_")
-        self._fit_rows(X, y, check_weight(sample_weight, X, y))
+        problem, kept = self._problem_of(X, y, check_weight(sample_weight, X, y))
+        with named_in_errors(self, X), np.errstate(all="ignore"):
+            # values that are not finite are found in the sums, or at the end
+            result = solve(problem, **self._solver_options())
+            self._store_result(problem, result, y.ndim, dtype_of_coef(X))
+        self._finish(problem, result, kept)
         return self
 
     def _check_parameters(self) -> None:

@@ -13,8 +13,10 @@ from fastridge._typing import AlphaScale, RandomState, RowsLike
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import RIDGE_CLASSIFIER, Constraints
 from fastridge.linear_model.options import check_ridge_parameters
+from fastridge.linear_model.prediction import named_in_errors
 from fastridge.linear_model.ridge_classes import RidgeClassesMixin
-from fastridge.linear_model.ridge_fits import RidgeFitMixin
+from fastridge.linear_model.ridge_fits import RidgeFitMixin, dtype_of_coef
+from fastridge.solvers.solver_selection import solve
 
 
 @documented(texts.RIDGE_CLASSIFIER)
@@ -148,7 +150,11 @@ class RidgeClassifier(RidgeClassesMixin, RidgeFitMixin, BaseEstimator):
         check_ridge_parameters(self)
         self._check_calibration()
         rows = self._check_classes(X, y, sample_weight)
-        problem = self._fit_rows(rows.X, rows.Y, rows.weight)
+        problem, kept = self._problem_of(rows.X, rows.Y, rows.weight)
+        with named_in_errors(self, rows.X), np.errstate(all="ignore"):
+            result = solve(problem, **self._solver_options())
+            self._store_result(problem, result, rows.Y.ndim, dtype_of_coef(rows.X))
+        self._finish(problem, result, kept)
         self._calibrate(problem, rows)
         return self
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import metadata_routing
@@ -13,8 +14,9 @@ from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import RIDGE_CLASSIFIER_CV, Constraints
 from fastridge.linear_model.options import check_cv_parameters, given_alphas
 from fastridge.linear_model.planned_splits import planned_splits
+from fastridge.linear_model.prediction import named_in_errors
 from fastridge.linear_model.ridge_classes import RidgeClassesMixin, labelled
-from fastridge.linear_model.ridge_fits import RidgeSelectionMixin
+from fastridge.linear_model.ridge_fits import RidgeSelectionMixin, dtype_of_coef
 from fastridge.linear_model.routing import routed_metadata
 from fastridge.model_selection.splits import Split
 
@@ -184,8 +186,13 @@ class RidgeClassifierCV(RidgeClassesMixin, RidgeSelectionMixin, BaseEstimator):
         splits: Sequence[Split] = ()
         if method == "kfold":
             splits = planned_splits(self.cv, X, rows.labels, routed.split, classifier=True)
-        labels = labelled(self, rows)
-        chosen = alphas, method, splits, routed.score, labels
-        problem = self._choose_by_rows(rows.X, rows.Y, rows.weight, *chosen)
-        self._calibrate(problem, rows)
+        given = rows.X, rows.Y, rows.weight, alphas, routed.score, labelled(self, rows)
+        selector, problem, kept = self._selector(*given)
+        dtype = dtype_of_coef(rows.X)
+        with named_in_errors(self, rows.X), np.errstate(all="ignore"):
+            loo = method == "loo"
+            selected = selector.leave_one_out() if loo else selector.by(method, splits)
+            self._store_result(problem, selected.result, rows.Y.ndim, dtype)
+        self._store(selected, rows.Y.ndim, dtype, kept)
+        self._calibrate(problem.at(selected.alpha), rows)
         return self

@@ -18,8 +18,9 @@ from fastridge.linear_model.from_statistics import FoldStatisticsMixin
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
 from fastridge.linear_model.planned_splits import planned_splits
+from fastridge.linear_model.prediction import named_in_errors
 from fastridge.linear_model.ridge_alpha_selection import Selector
-from fastridge.linear_model.ridge_fits import RidgeSelectionMixin
+from fastridge.linear_model.ridge_fits import RidgeSelectionMixin, dtype_of_coef
 from fastridge.linear_model.routing import (
     UNROUTED_FIT,
     routed_metadata,
@@ -250,7 +251,13 @@ class RidgeCV(
         routed = routed_metadata(self, weight, groups, params)
         forget(self, "statistics_", "fold_statistics_")
         splits = planned_splits(self.cv, given_X, y, routed.split) if method == "kfold" else ()
-        self._choose_by_rows(X, y, weight, alphas, method, splits, routed.score)
+        selector, problem, kept = self._selector(X, y, weight, alphas, routed.score)
+        dtype = dtype_of_coef(X)
+        with named_in_errors(self, X), np.errstate(all="ignore"):
+            loo = method == "loo"
+            selected = selector.leave_one_out() if loo else selector.by(method, splits)
+            self._store_result(problem, selected.result, y.ndim, dtype)
+        self._store(selected, y.ndim, dtype, kept)
         return self
 
     def _refuse_parts(self) -> None:

@@ -1,6 +1,6 @@
 """Fits of ridge to rows in memory, which regressors and classifiers share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,20 +9,17 @@ from sklearn.utils import metadata_routing
 
 from fastridge._kernels.attributes import forget
 from fastridge._typing import Float, Folds, Matrix, Scoring
-from fastridge._validation import NotFiniteError
 from fastridge.designs import design_of
 from fastridge.linear_model.options import check_factors, check_penalty_options
-from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors, raise_named
+from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors
 from fastridge.linear_model.ridge_alpha_selection import LabelledRows, Selection, Selector
 from fastridge.linear_model.user_warnings import warn_user
 from fastridge.losses.squared import SquaredLoss
-from fastridge.model_selection.splits import Split
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
 from fastridge.solvers.problem import Problem
 from fastridge.solvers.result import Result
-from fastridge.solvers.solver_selection import solve
 
 
 def dtype_of_coef(X: Matrix) -> Float:
@@ -33,22 +30,17 @@ def dtype_of_coef(X: Matrix) -> Float:
 class RidgeFitMixin(LinearModelMixin):
     """A fit at a given penalty."""
 
-    def _fit_rows(self, X: Matrix, y: np.ndarray, weight: np.ndarray | None) -> Problem:
-        """Fit to validated rows; return the problem that was solved."""
+    def _problem_of(
+        self, X: Matrix, y: np.ndarray, weight: np.ndarray | None
+    ) -> tuple[Problem, Kept]:
+        """Return the problem of validated rows, and the features that it keeps."""
         model: Any = self
         n_targets = 1 if y.ndim == 1 else y.shape[1]
         penalty = check_penalty_options(model, X.shape[1], n_targets)
         design = design_of(X, weight, self.fit_intercept, resolve_threads(model.n_threads))
-        problem, kept = Problem(design, SquaredLoss(y), penalty), Kept(penalty.factors)
-        try:  # values that are not finite are found in the sums, or at the end
-            with np.errstate(all="ignore"):
-                problem = kept.problem(problem)
-                result = solve(problem, **self._solver_options())
-            self._store_result(problem, result, y.ndim, dtype_of_coef(X))
-        except NotFiniteError as error:
-            raise_named(error, X, model)
-        self._finish(problem, result, kept)
-        return problem
+        kept = Kept(penalty.factors)
+        with named_in_errors(model, X), np.errstate(all="ignore"):
+            return kept.problem(Problem(design, SquaredLoss(y), penalty)), kept
 
     def _solver_options(self) -> dict[str, Any]:
         model: Any = self
@@ -71,36 +63,26 @@ class RidgeSelectionMixin(LinearModelMixin):
     scoring: Scoring | None
     cv: Folds | None
 
-    def _choose_by_rows(
+    def _selector(
         self,
         X: Matrix,
         y: np.ndarray,
         weight: np.ndarray | None,
         alphas: np.ndarray | None,
-        method: str,
-        splits: Sequence[Split],
         score_metadata: Mapping[str, object],
         labels: LabelledRows | None = None,
-    ) -> Problem:
-        """Choose alpha and fit to validated rows; return the problem that was solved."""
+    ) -> tuple[Selector, Problem, Kept]:
+        """Return what selects alpha by validated rows, their problem, and the features it keeps."""
         model: Any = self
         factors = None
         if model.penalty_factors is not None:
             factors = check_factors(model.penalty_factors, X.shape[1])
         design = design_of(X, weight, self.fit_intercept, resolve_threads(model.n_threads))
-        problem, kept = Problem(design, SquaredLoss(y), self._penalty(factors)), Kept(factors)
+        kept = Kept(factors)
         forget(self, "cv_results_", "fold_scores_")
-        dtype = dtype_of_coef(X)
         with named_in_errors(model, X), np.errstate(all="ignore"):
-            problem = kept.problem(problem)
-            selector = Selector(model, problem, alphas, dict(score_metadata), labels)
-            if method == "loo":
-                selected = selector.leave_one_out()
-            else:
-                selected = selector.by(method, splits)
-            self._store_result(problem, selected.result, y.ndim, dtype)
-        self._store(selected, y.ndim, dtype, kept)
-        return problem.at(selected.alpha)
+            problem = kept.problem(Problem(design, SquaredLoss(y), self._penalty(factors)))
+        return Selector(model, problem, alphas, dict(score_metadata), labels), problem, kept
 
     def _penalty(self, factors: np.ndarray | None) -> L2Penalty:
         model: Any = self

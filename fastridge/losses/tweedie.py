@@ -39,6 +39,10 @@ class Tweedie(SmoothLoss):
         expected = np.exp(two * eta)
         return np.maximum(two * expected - one * y * np.exp(one * eta), 0.1 * expected)
 
+    def divergence(self, y: np.ndarray, eta: np.ndarray, share: float) -> np.ndarray | None:
+        """See `SmoothLoss`; known where the loss is convex, from the same point."""
+        return np.zeros_like(eta) if share == 1.0 and 1.0 < self.power < 2.0 else None
+
     def saturated(self, y: np.ndarray) -> np.ndarray:
         """See `SmoothLoss`."""
         one, two = 1.0 - self.power, 2.0 - self.power

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.kernel_ridge import KernelRidge as Theirs
 
-from fastridge import KernelRidge, load, save
+from fastridge import KernelRidge, KernelRidgeCV, load, save
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((70, 4))
@@ -233,3 +234,23 @@ def test_kernel_ridge_ctrl_c_ends_a_fit(ctrl_c):
     with ctrl_c(0.05):
         while True:
             KernelRidge(kernel="rbf").fit(rows, rows[:, 0])
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+@pytest.mark.parametrize(
+    "model",
+    [
+        KernelRidge(kernel="rbf", gamma=0.3, alpha=0.1),
+        KernelRidge(kernel="polynomial", degree=2, coef0=0.5),
+        KernelRidge(kernel="rbf", solver="nystrom", n_components=8, random_state=0),
+        KernelRidgeCV(kernel="rbf", gamma=[0.1, 1.0], alphas=[0.1, 1.0]),
+    ],
+    ids=repr,
+)
+def test_to_sklearn_predicts_the_same(model, targets):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 3)), rng.standard_normal((30, targets))
+    model = clone(model).fit(X, y[:, 0] if targets == 1 else y)
+    theirs = model.to_sklearn()
+    assert type(theirs).__module__.startswith("sklearn.")
+    np.testing.assert_allclose(theirs.predict(X), model.predict(X), rtol=1e-9, atol=1e-12)
