@@ -208,9 +208,10 @@ class Ridge(
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
         forget(self, "statistics_")
-        problem, kept = self._problem_of(X, y, check_weight(sample_weight, X, y))
+        weight = check_weight(sample_weight, X, y)
         with named_in_errors(self, X), np.errstate(all="ignore"):
             # values that are not finite are found in the sums, or at the end
+            problem, kept = self._problem_of(X, y, weight)
             result = solve(problem, **self._solver_options())
             self._store_result(problem, result, y.ndim, dtype_of_coef(X))
         self._finish(problem, result, kept)

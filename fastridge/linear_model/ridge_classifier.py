@@ -150,8 +150,8 @@ class RidgeClassifier(RidgeClassesMixin, RidgeFitMixin, BaseEstimator):
         check_ridge_parameters(self)
         self._check_calibration()
         rows = self._check_classes(X, y, sample_weight)
-        problem, kept = self._problem_of(rows.X, rows.Y, rows.weight)
         with named_in_errors(self, rows.X), np.errstate(all="ignore"):
+            problem, kept = self._problem_of(rows.X, rows.Y, rows.weight)
             result = solve(problem, **self._solver_options())
             self._store_result(problem, result, rows.Y.ndim, dtype_of_coef(rows.X))
         self._finish(problem, result, kept)

@@ -187,9 +187,9 @@ class RidgeClassifierCV(RidgeClassesMixin, RidgeSelectionMixin, BaseEstimator):
         if method == "kfold":
             splits = planned_splits(self.cv, X, rows.labels, routed.split, classifier=True)
         given = rows.X, rows.Y, rows.weight, alphas, routed.score, labelled(self, rows)
-        selector, problem, kept = self._selector(*given)
         dtype = dtype_of_coef(rows.X)
         with named_in_errors(self, rows.X), np.errstate(all="ignore"):
+            selector, problem, kept = self._selector(*given)
             loo = method == "loo"
             selected = selector.leave_one_out() if loo else selector.by(method, splits)
             self._store_result(problem, selected.result, rows.Y.ndim, dtype)

@@ -251,9 +251,9 @@ class RidgeCV(
         routed = routed_metadata(self, weight, groups, params)
         forget(self, "statistics_", "fold_statistics_")
         splits = planned_splits(self.cv, given_X, y, routed.split) if method == "kfold" else ()
-        selector, problem, kept = self._selector(X, y, weight, alphas, routed.score)
         dtype = dtype_of_coef(X)
         with named_in_errors(self, X), np.errstate(all="ignore"):
+            selector, problem, kept = self._selector(X, y, weight, alphas, routed.score)
             loo = method == "loo"
             selected = selector.leave_one_out() if loo else selector.by(method, splits)
             self._store_result(problem, selected.result, y.ndim, dtype)

@@ -11,7 +11,7 @@ from fastridge._kernels.attributes import forget
 from fastridge._typing import Float, Folds, Matrix, Scoring
 from fastridge.designs import design_of
 from fastridge.linear_model.options import check_factors, check_penalty_options
-from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors
+from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.linear_model.ridge_alpha_selection import LabelledRows, Selection, Selector
 from fastridge.linear_model.user_warnings import warn_user
 from fastridge.losses.squared import SquaredLoss
@@ -39,8 +39,7 @@ class RidgeFitMixin(LinearModelMixin):
         penalty = check_penalty_options(model, X.shape[1], n_targets)
         design = design_of(X, weight, self.fit_intercept, resolve_threads(model.n_threads))
         kept = Kept(penalty.factors)
-        with named_in_errors(model, X), np.errstate(all="ignore"):
-            return kept.problem(Problem(design, SquaredLoss(y), penalty)), kept
+        return kept.problem(Problem(design, SquaredLoss(y), penalty)), kept
 
     def _solver_options(self) -> dict[str, Any]:
         model: Any = self
@@ -80,8 +79,7 @@ class RidgeSelectionMixin(LinearModelMixin):
         design = design_of(X, weight, self.fit_intercept, resolve_threads(model.n_threads))
         kept = Kept(factors)
         forget(self, "cv_results_", "fold_scores_")
-        with named_in_errors(model, X), np.errstate(all="ignore"):
-            problem = kept.problem(Problem(design, SquaredLoss(y), self._penalty(factors)))
+        problem = kept.problem(Problem(design, SquaredLoss(y), self._penalty(factors)))
         return Selector(model, problem, alphas, dict(score_metadata), labels), problem, kept
 
     def _penalty(self, factors: np.ndarray | None) -> L2Penalty:
