@@ -24,6 +24,7 @@ from fastridge.statistics.accumulate import (
     outer_products,
     pilot_mean,
     pilot_rows,
+    takes_single,
 )
 from fastridge.statistics.checked_products import checked_products
 
@@ -111,7 +112,9 @@ class DenseDesign(Design):
 
     def expand_roughly(self, loss: RowLosses, coef: np.ndarray, intercept: float) -> Expansion:
         """Do as `expand`, with a Hessian that may be summed in single precision."""
-        point, unit = (self.pilot, coef, intercept), self._unit
+        point, unit = (self.pilot, coef, intercept), None
+        if self.X.strides[1] == self.X.itemsize and takes_single(self.shape, self.n_threads):
+            unit = self._unit
         return expand_rows(self.X, loss, self.weight, point, self.n_threads, second=True, unit=unit)
 
     @computed_once

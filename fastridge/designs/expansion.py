@@ -22,7 +22,6 @@ from fastridge.statistics.accumulate import (
     is_native,
     kernel_rows,
     split_borders,
-    takes_single,
 )
 
 _BLOCK_VALUES = 1 << 16  # of X: 512 kB, in the second-level cache
@@ -191,7 +190,7 @@ def expand_rows(
 ) -> Expansion:
     """Expand the loss of dense rows at a point: the centre of X, coefficients and intercept.
 
-    The Hessian is accumulated if `second`; in single precision if that is worth it, and `unit`
+    The Hessian is accumulated if `second`; in single precision, if that keeps enough, where `unit`
     holds factors of the columns by which they are of the same size.
     """
     blocks = _Blocks(X, loss, weight, point)
@@ -201,7 +200,7 @@ def expand_rows(
         gradient = _gradient(blocks, n_threads)
         value, total = blocks.sums()
         return Expansion(value, blocks.eta, total, gradient, None)
-    if unit is not None and X.strides[1] == X.itemsize and takes_single(X.shape, n_threads):
+    if unit is not None:
         made = _with_products(blocks, n_threads, unit)
         if made is not None:
             return made

@@ -115,16 +115,14 @@ class ApproximateLeaveOneOut:
         total = here.total
         if not total > 0.0 or not len(l2):
             share = 1.0 / total if total > 0.0 and design.fit_intercept else 0.0
-            nothing = InverseRoot(np.zeros((len(l2), 0)), np.zeros(len(l2)), False, False)
+            nothing = InverseRoot(np.zeros((len(l2), 0)), np.zeros(len(l2)), triangular=False)
             return _Root(active, np.zeros(len(l2)), nothing, share)
         held = design.accumulate(np.zeros(design.shape[0]))
         upper = held.upper if design.fit_intercept else held.upper_about_zero()
         centre = held.x_mean if design.fit_intercept else np.zeros_like(held.x_mean)
         share = 1.0 / total if design.fit_intercept else 0.0
-        root = inverse_root(upper, l2)
-        if design.shape[0] * len(l2) ** 2 < _LONG:
-            root = root._replace(single=False)
-        return _Root(active, centre, root, share)
+        single = design.shape[0] * len(l2) ** 2 >= _LONG
+        return _Root(active, centre, inverse_root(upper, l2, single=single), share)
 
     # ---- more features than rows ----
 
@@ -205,14 +203,13 @@ class _Root(NamedTuple):
 class InverseRoot(NamedTuple):
     """``diag(scale) M``, whose product with its transpose is the inverse of a matrix.
 
-    M is triangular, or has orthogonal columns if `triangular` is False. Where the matrix is
-    well-conditioned, `single` says that forms are computed in single precision.
+    M is triangular, or has orthogonal columns if `triangular` is False. Its type is that in which
+    forms are computed.
     """
 
     M: np.ndarray
     scale: np.ndarray
     triangular: bool
-    single: bool
 
     @property
     def matrix(self) -> np.ndarray:
@@ -221,16 +218,16 @@ class InverseRoot(NamedTuple):
 
     def forms(self, block: np.ndarray, away: np.ndarray) -> np.ndarray:
         """Return the squared lengths of ``(block - away) root``, row by row."""
-        if not self.M.size:
+        M = self.M
+        if not M.size:
             return np.zeros(len(block))
-        dtype = np.float32 if self.single else np.float64
-        along = np.empty(block.shape, dtype)
+        along = np.empty(block.shape, M.dtype)
         with np.errstate(over="ignore"):  # of rows without weight
             np.multiply(block, self.scale, out=along, casting="same_kind")
-        M = np.asfortranarray(self.M, dtype=dtype)
-        less = (M.T @ (away * self.scale).astype(dtype))[:, None]
+        less = (M.T @ (away * self.scale).astype(M.dtype))[:, None]
         if self.triangular:
-            multiply = scipy.linalg.blas.strmm if self.single else scipy.linalg.blas.dtrmm
+            blas = scipy.linalg.blas
+            multiply = blas.strmm if M.dtype == np.float32 else blas.dtrmm
             found = multiply(1.0, M, along.T, trans_a=1, overwrite_b=1)
         else:
             found = product(along, M).T
@@ -239,8 +236,11 @@ class InverseRoot(NamedTuple):
             return np.einsum("ij,ij->j", found, found).astype(np.float64)
 
 
-def inverse_root(upper: np.ndarray, penalty: np.ndarray) -> InverseRoot:
-    """Return a root of the inverse of a matrix plus a diagonal, without null directions."""
+def inverse_root(upper: np.ndarray, penalty: np.ndarray, *, single: bool = False) -> InverseRoot:
+    """Return a root of the inverse of a matrix plus a diagonal, without null directions.
+
+    It may be `single` where the matrix is well-conditioned.
+    """
     whole = np.triu(upper) + np.triu(upper, 1).T
     whole.flat[:: len(whole) + 1] += penalty
     length = np.sqrt(whole.diagonal())
@@ -251,9 +251,10 @@ def inverse_root(upper: np.ndarray, penalty: np.ndarray) -> InverseRoot:
         inverse, status = scipy.linalg.lapack.dtrtri(lower, lower=1)
         least = 1.0 / np.abs(inverse).sum(axis=1).max() ** 2
         if status == 0 and least > rounding(len(whole)):
-            return InverseRoot(np.triu(inverse.T), scale, True, least > _LEAST_SINGLE)
+            dtype = np.float32 if single and least > _LEAST_SINGLE else np.float64
+            return InverseRoot(np.asfortranarray(np.triu(inverse.T), dtype), scale, True)
     except np.linalg.LinAlgError:
         pass
     values, vectors = call_lapack(len(whole), np.linalg.eigh, whole)
     kept = values > rounding(len(values)) * values[-1]
-    return InverseRoot(vectors[:, kept] / np.sqrt(values[kept]), scale, False, False)
+    return InverseRoot(vectors[:, kept] / np.sqrt(values[kept]), scale, False)

@@ -156,8 +156,8 @@ class _TogetherWalk:
         for k in self._far:
             starts[k] = self._start_of_far(k, problems[k], start, strength)
         if len(self._far) < len(problems):
-            for k, found in enumerate(self._starts(problems, start)):
-                starts[k] = starts[k] or found
+            for k, found in self._starts(problems, start):
+                starts[k] = found
         self._last = iterate_together(self.design, starts, tol=tol, max_iters=max_iters)
         pilots = (problem.design.pilot for problem in problems)
         away = [
@@ -167,8 +167,10 @@ class _TogetherWalk:
         self._away.append((strength, away))
         return list(map(result_of, problems, self._last))
 
-    def _starts(self, problems: Sequence[SmoothProblem], weights: Weights) -> Iterator[Start]:
-        """Yield the start of each fold at the same weights; all from one pass over the rows."""
+    def _starts(
+        self, problems: Sequence[SmoothProblem], weights: Weights
+    ) -> Iterator[tuple[int, Start]]:
+        """Yield the starts of folds that are not far at the same weights, from one pass."""
         design, loss = self.design, problems[0].loss
         eta = design.predict(weights.coef[None])[:, 0]
         eta += weights.intercept + float(design.centre @ weights.coef)
@@ -179,7 +181,9 @@ class _TogetherWalk:
         np.maximum(curvature, _LEAST_CURVATURE * (design.row_weights > 0.0), out=curvature)
         target = np.divide(derivative, curvature, out=derivative, where=curvature > 0.0)
         rows = GroupedRows(design.reweighted(curvature), target, self.splits)
-        for products, problem in zip(rows.split_products(), problems, strict=True):
+        for k, (products, problem) in enumerate(zip(rows.split_products(), problems, strict=True)):
+            if k in self._far:
+                continue
             part, train = problem.design, products.train
             objective = SharedObjective(problem)
             hessian = hessian_of(
@@ -190,7 +194,7 @@ class _TogetherWalk:
             gradient = train.xy[:, 0] + total * (train.x_mean - part.pilot)
             value = loss.value_of(eta, part.row_weights)
             here = Evaluation(problem, at_part, Expansion(value, eta, total, gradient, None))
-            yield Start(objective, here, hessian)
+            yield k, Start(objective, here, hessian)
 
     def _start_of_far(
         self, k: int, problem: SmoothProblem, weights: Weights, strength: float

@@ -1,14 +1,16 @@
-/* C[i, :] += sum_k a[k, i] b[k, :]  for i < ROWS and COLUMNS columns, in vectors of LANES. */
-#define VECTOR FR_PASTE(fr_double, LANES)
+/* C[i, :] += sum_k a[k, i] b[k, :]  for i < ROWS and COLUMNS columns, in vectors of LANES values of
+   type CELL; C holds doubles. The function is called NAME_ROWSxCOLUMNS. */
+#define VECTOR FR_PASTE(FR_PASTE(fr_, CELL), LANES)
+#define WIDE FR_PASTE(fr_double, LANES)
 
-static void FR_PASTE(FR_PASTE(fr_micro_, ROWS), FR_PASTE(x, COLUMNS))(
-    ptrdiff_t depth, const double *a, ptrdiff_t a_step, const double *b, ptrdiff_t b_step,
+static void FR_PASTE(FR_PASTE(NAME, ROWS), FR_PASTE(x, COLUMNS))(
+    ptrdiff_t depth, const CELL *a, ptrdiff_t a_step, const CELL *b, ptrdiff_t b_step,
     double *c, ptrdiff_t ldc, const char *next_rows)
 {
     enum { N_VECTORS = COLUMNS / LANES };
     VECTOR acc[ROWS][N_VECTORS];
     FR_UNROLL for (int i = 0; i < ROWS; i++)
-        FR_UNROLL for (int v = 0; v < N_VECTORS; v++) acc[i][v] = (VECTOR){0.0};
+        FR_UNROLL for (int v = 0; v < N_VECTORS; v++) acc[i][v] = (VECTOR){0};
     for (ptrdiff_t k = 0; k < depth; k++) {
         VECTOR row[N_VECTORS];
         FR_PREFETCH(next_rows + 64 * k);
@@ -21,14 +23,15 @@ static void FR_PASTE(FR_PASTE(fr_micro_, ROWS), FR_PASTE(x, COLUMNS))(
     }
     FR_UNROLL for (int i = 0; i < ROWS; i++)
         FR_UNROLL for (int v = 0; v < N_VECTORS; v++) {
-            VECTOR out;
+            WIDE out;
             memcpy(&out, c + i * ldc + v * LANES, sizeof out);
-            out += acc[i][v];
+            out += __builtin_convertvector(acc[i][v], WIDE);
             memcpy(c + i * ldc + v * LANES, &out, sizeof out);
         }
 }
 
 #undef VECTOR
+#undef WIDE
 #undef ROWS
 #undef LANES
 #undef COLUMNS

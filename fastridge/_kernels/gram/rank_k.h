@@ -29,6 +29,8 @@ enum { FR_GRAIN = 4 }; /* panel widths are multiples of this */
 typedef void (*fr_micro)(ptrdiff_t depth, const double *a, ptrdiff_t a_step, const double *b,
                          ptrdiff_t b_step, double *c, ptrdiff_t ldc, const char *next_rows);
 
+#define CELL double
+#define NAME fr_micro_
 #if FR_VECTORS && defined(__AVX512F__)
 #define ROWS 8
 #define LANES 8
@@ -93,6 +95,8 @@ static void fr_micro_4x4(ptrdiff_t depth, const double *a, ptrdiff_t a_step, con
             c[i * ldc + j] += acc[i][j];
 }
 #endif
+#undef CELL
+#undef NAME
 
 static fr_micro fr_pick_micro(int rows, int width, int diagonal)
 {

@@ -20,37 +20,41 @@ enum { FR_HAS_SINGLE = 0 };
 typedef void (*fr_single_micro)(ptrdiff_t depth, const float *a, ptrdiff_t a_step, const float *b,
                                 ptrdiff_t b_step, double *c, ptrdiff_t ldc, const char *next_rows);
 
+#define CELL float
+#define NAME fr_single_
 #if defined(__AVX512F__)
 #define ROWS 8
 #define LANES 16
 #define COLUMNS 48
-#include "single_micro_template.h"
+#include "micro_template.h"
 #define ROWS 8
 #define LANES 16
 #define COLUMNS 32
-#include "single_micro_template.h"
+#include "micro_template.h"
 #define ROWS 8
 #define LANES 16
 #define COLUMNS 16
-#include "single_micro_template.h"
+#include "micro_template.h"
 #define ROWS 8
 #define LANES 8
 #define COLUMNS 8
-#include "single_micro_template.h"
+#include "micro_template.h"
 #else
 #define ROWS 4
 #define LANES 8
 #define COLUMNS 24
-#include "single_micro_template.h"
+#include "micro_template.h"
 #define ROWS 4
 #define LANES 8
 #define COLUMNS 16
-#include "single_micro_template.h"
+#include "micro_template.h"
 #define ROWS 4
 #define LANES 8
 #define COLUMNS 8
-#include "single_micro_template.h"
+#include "micro_template.h"
 #endif
+#undef CELL
+#undef NAME
 
 static fr_single_micro fr_pick_single_micro(ptrdiff_t width)
 {

@@ -12,33 +12,11 @@ is expected of y. To add a loss: write its file, a number and a line in `smooth_
 here, and the file in `fastridge/losses/`.
 """
 
+from combined_rows cimport add_rows_each, combine_each, combine_one
 from cython cimport floating
 from exponential cimport fr_exp_any
 from libc.math cimport log, log1p, sqrt
 from smooth_rows cimport loss_over_rows
-
-cdef extern from "combine.h" nogil:
-    void fr_add_about_double(const double *a, const double *b, const double *c,
-                             const double *d, const double *factor, const double *minus,
-                             Py_ssize_t n, double *out)
-    void fr_add_about_float(const float *a, const float *b, const float *c, const float *d,
-                            const double *factor, const double *minus, Py_ssize_t n, double *out)
-    void fr_add_four_about_double(const double *a, const double *b, const double *c,
-                                  const double *d, const double *factor, const double *minus,
-                                  Py_ssize_t n, Py_ssize_t step, double *out)
-    void fr_add_four_about_float(const float *a, const float *b, const float *c, const float *d,
-                                 const double *factor, const double *minus, Py_ssize_t n,
-                                 Py_ssize_t step, double *out)
-    void fr_dot_four_about_double(const double *a, const double *b, const double *c,
-                                  const double *d, const double *minus, Py_ssize_t n,
-                                  const double *coef, const double *intercept,
-                                  Py_ssize_t n_vectors, double *work, Py_ssize_t step,
-                                  double *out)
-    void fr_dot_four_about_float(const float *a, const float *b, const float *c,
-                                 const float *d, const double *minus, Py_ssize_t n,
-                                 const double *coef, const double *intercept,
-                                 Py_ssize_t n_vectors, double *work, Py_ssize_t step,
-                                 double *out)
 
 cdef enum:
     MOST_FOLDS = 64
@@ -75,39 +53,6 @@ def loss_of_rows(int loss, double power, const double[::1] y, const double[::1] 
     return value, total
 
 
-cdef inline void predict_rows(const floating *X, Py_ssize_t row, Py_ssize_t n, Py_ssize_t p,
-                              const double *shift, const double *coef, double intercept,
-                              double *eta) noexcept nogil:
-    # eta[k] = intercept + sum_j coef[j] (X[k, j] - shift[j])
-    cdef:
-        Py_ssize_t k, j
-        const floating *x
-        double total
-    for k in range(n):
-        x, total = X + k * row, 0.0
-        for j in range(p):
-            total += coef[j] * (<double>x[j] - shift[j])
-        eta[k] = intercept + total
-
-
-cdef inline void add_gradient(const floating *X, Py_ssize_t row, Py_ssize_t n, Py_ssize_t p,
-                              const double *shift, const double *derivative,
-                              double *gradient) noexcept nogil:
-    # gradient[j] += sum_k derivative[k] (X[k, j] - shift[j])
-    cdef:
-        Py_ssize_t k, i
-        const floating *x[4]
-        double factor[4]
-    for k in range(0, n, 4):
-        for i in range(4):
-            x[i] = X + min(k + i, n - 1) * row
-            factor[i] = derivative[k + i] if k + i < n else 0.0
-        if floating is double:
-            fr_add_about_double(x[0], x[1], x[2], x[3], factor, shift, p, gradient)
-        else:
-            fr_add_about_float(x[0], x[1], x[2], x[3], factor, shift, p, gradient)
-
-
 def loss_of_dense_rows(int loss, double power, const floating[:, :] X, const double[::1] shift,
                        const double[::1] coef, double intercept, const double[::1] y,
                        const double[::1] offset, const double[::1] weight, Py_ssize_t step,
@@ -127,8 +72,8 @@ def loss_of_dense_rows(int loss, double power, const floating[:, :] X, const dou
     with nogil:
         while begin < n:
             count = min(step, n - begin)
-            predict_rows(&X[begin, 0], row, count, p, &shift[0], &coef[0], intercept,
-                         &eta_out[begin])
+            combine_one(&X[begin, 0], row, count, p, &shift[0], &coef[0], intercept,
+                        &eta_out[begin])
             for k in range(begin, begin + count if offset.shape[0] else begin):
                 eta_out[k] += offset[k]
             v = &weight[begin] if weight.shape[0] else NULL
@@ -137,8 +82,8 @@ def loss_of_dense_rows(int loss, double power, const floating[:, :] X, const dou
             for k in range(begin, begin + count):
                 total += derivative_out[k]
             if gradient_out.shape[0]:
-                add_gradient(&X[begin, 0], row, count, p, &shift[0], &derivative_out[begin],
-                             &gradient_out[0])
+                add_rows_each(&X[begin, 0], row, count, p, &shift[0], &derivative_out[begin], 1, 0,
+                              1, &gradient_out[0])
             begin += count
     return value, total
 
@@ -205,69 +150,6 @@ def classes_of_rows(const Py_ssize_t[::1] y, const double[:, ::1] eta,
     return value
 
 
-cdef inline void predict_each(const floating *X, Py_ssize_t row, Py_ssize_t n, Py_ssize_t p,
-                              const double *shift, const double *coef, const double *intercept,
-                              Py_ssize_t n_vectors, double *work, double *eta,
-                              Py_ssize_t ld) noexcept nogil:
-    # eta[t, k] = intercept[t] + sum_j coef[t, j] (X[k, j] - shift[j])
-    cdef:
-        Py_ssize_t k, i, t
-        const floating *x[4]
-        double four[4]
-    for k in range(0, n, 4):
-        for i in range(4):  # rows past the last stand for the last
-            x[i] = X + min(k + i, n - 1) * row
-        if k + 4 <= n:
-            if floating is double:
-                fr_dot_four_about_double(x[0], x[1], x[2], x[3], shift, p, coef, intercept,
-                                         n_vectors, work, ld, eta + k)
-            else:
-                fr_dot_four_about_float(x[0], x[1], x[2], x[3], shift, p, coef, intercept,
-                                        n_vectors, work, ld, eta + k)
-            continue
-        for t in range(n_vectors):
-            if floating is double:
-                fr_dot_four_about_double(x[0], x[1], x[2], x[3], shift, p, coef + t * p,
-                                         intercept + t, 1, work, 4, four)
-            else:
-                fr_dot_four_about_float(x[0], x[1], x[2], x[3], shift, p, coef + t * p,
-                                        intercept + t, 1, work, 4, four)
-            for i in range(n - k):
-                eta[t * ld + k + i] = four[i]
-
-
-cdef inline void add_gradient_each(const floating *X, Py_ssize_t row, Py_ssize_t n, Py_ssize_t p,
-                                   const double *shift, const double *derivative, Py_ssize_t ld,
-                                   Py_ssize_t n_vectors, double *gradient) noexcept nogil:
-    # gradient[t, j] += sum_k derivative[t, k] (X[k, j] - shift[j])
-    cdef:
-        Py_ssize_t k, i, t, s, count
-        const floating *x[4]
-        double factor[16]
-    for k in range(0, n, 4):
-        for i in range(4):
-            x[i] = X + min(k + i, n - 1) * row
-        t = 0
-        while t < n_vectors:
-            count = 4 if t + 4 <= n_vectors else 1
-            for s in range(count):
-                for i in range(4):
-                    factor[4 * s + i] = derivative[(t + s) * ld + k + i] if k + i < n else 0.0
-            if floating is double:
-                if count == 4:
-                    fr_add_four_about_double(x[0], x[1], x[2], x[3], factor, shift, p, p,
-                                             gradient + t * p)
-                else:
-                    fr_add_about_double(x[0], x[1], x[2], x[3], factor, shift, p, gradient + t * p)
-            else:
-                if count == 4:
-                    fr_add_four_about_float(x[0], x[1], x[2], x[3], factor, shift, p, p,
-                                            gradient + t * p)
-                else:
-                    fr_add_about_float(x[0], x[1], x[2], x[3], factor, shift, p, gradient + t * p)
-            t += count
-
-
 def most_folds():
     """Return how many folds `folds_of_dense_rows` takes at most."""
     return MOST_FOLDS
@@ -298,7 +180,7 @@ def folds_of_dense_rows(int loss, double power, const floating[:, :] X, const do
     with nogil:
         while begin < n:
             count = min(step, n - begin)
-            predict_each(&X[begin, 0], row, count, p, &shift[0], &coef[0, 0], &intercept[0],
+            combine_each(&X[begin, 0], row, count, p, &shift[0], &coef[0, 0], &intercept[0],
                          n_folds, &room[0], eta, step)
             for t in range(n_folds):
                 for k in range(count):
@@ -310,8 +192,8 @@ def folds_of_dense_rows(int loss, double power, const floating[:, :] X, const do
                                                 &room[0])
                 for k in range(count):
                     totals_out[t] += derivative[t * step + k]
-            add_gradient_each(&X[begin, 0], row, count, p, &shift[0], derivative, step, n_folds,
-                              &gradient_out[0, 0])
+            add_rows_each(&X[begin, 0], row, count, p, &shift[0], derivative, 1, step, n_folds,
+                          &gradient_out[0, 0])
             begin += count
 
 
@@ -335,7 +217,7 @@ def classes_of_dense_rows(const floating[:, :] X, const double[::1] shift,
     with nogil:
         while begin < n:
             count = min(step, n - begin)
-            predict_each(&X[begin, 0], row, count, p, &shift[0], &coef[0, 0], &intercept[0],
+            combine_each(&X[begin, 0], row, count, p, &shift[0], &coef[0, 0], &intercept[0],
                          n_classes, &room[0], eta, step)
             for t in range(n_classes):
                 for k in range(count):
@@ -348,8 +230,8 @@ def classes_of_dense_rows(const floating[:, :] X, const double[::1] shift,
             for t in range(n_classes):
                 for k in range(count):
                     totals_out[t] += derivative[t * step + k]
-            add_gradient_each(&X[begin, 0], row, count, p, &shift[0], derivative, step, n_classes,
-                              &gradient_out[0, 0])
+            add_rows_each(&X[begin, 0], row, count, p, &shift[0], derivative, 1, step, n_classes,
+                          &gradient_out[0, 0])
             begin += count
     return value
 
